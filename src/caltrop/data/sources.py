@@ -18,6 +18,7 @@ from caltrop.data.packaged import (
 )
 
 DATA_VARIABLE = "CALTROP_DATA"
+_NAMED_FOLDER = f"idx files in ${DATA_VARIABLE}"
 # Where torchvision's examples keep their data, relative to the working directory.
 _TORCHVISION_ROOTS = ("data", ".")
 
@@ -75,10 +76,13 @@ def _from_path(name: str, path: Path) -> ImageSet:
 
 
 def _find_mnist() -> ImageSet | None:
+    passed_over = ""
     for root, source in _roots():
         folder = find_idx_folder(root)
         if folder is not None:
-            return read_mnist(folder, source=source)
+            return replace(read_mnist(folder, source=source), note=passed_over)
+        if source == _NAMED_FOLDER:
+            passed_over = f"The folder in ${DATA_VARIABLE} does not hold MNIST's four idx files."
     return None
 
 
@@ -91,7 +95,7 @@ def _roots() -> list[tuple[Path, str]]:
             raise ValueError(
                 f"${DATA_VARIABLE} is {named!r}, which is not a folder; correct the variable or unset it."
             )
-        roots.append((Path(named), f"idx files in ${DATA_VARIABLE}"))
+        roots.append((Path(named), _NAMED_FOLDER))
     roots += [(Path(root) / "MNIST" / "raw", "torchvision's folder layout") for root in _TORCHVISION_ROOTS]
     packaged = packaged_path(*MNIST_FOLDER)
     if packaged is not None:
