@@ -1,0 +1,84 @@
+"""Decisions: the head's, the nearest class mean's, and the bias that goes into the head's."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from caltrop.measures.registry import measure
+from caltrop.stats import CentreDecisions, ClassMoments, Head, HeadDecisions
+
+
+def _disagreement_by_class(decisions: HeadDecisions) -> Tensor:
+    return 1 - decisions.agreements / decisions.counts
+
+
+@measure(
+    symbol="NC4",
+    at_collapse=0.0,
+    source="papyan2020prevalence",
+    invariances="scale translation rotation",
+    per_class=_disagreement_by_class,
+)
+def nearest_centre_disagreement(decisions: HeadDecisions) -> float:
+    r"""Share of samples on which the head (bias included) and the nearest class mean differ, in $[0,1]$.
+
+    Distances are to the class means as they are. A head that names a class tied for nearest agrees.
+    """
+    return float(1 - decisions.agreements.sum() / decisions.counts.sum())
+
+
+def _centre_accuracy_by_class(decisions: CentreDecisions) -> Tensor:
+    return decisions.hits / decisions.counts
+
+
+@measure(
+    symbol="NCC accuracy",
+    at_collapse=1.0,
+    source="galanti2022role",
+    invariances="scale translation rotation",
+    per_class=_centre_accuracy_by_class,
+)
+def nearest_centre_accuracy(decisions: CentreDecisions) -> float:
+    r"""Share of samples nearest to the mean of their own class, in $[0,1]$. Class means of the same samples."""
+    return float(decisions.hits.sum() / decisions.counts.sum())
+
+
+def _accuracy_by_class(decisions: HeadDecisions) -> Tensor:
+    return decisions.hits / decisions.counts
+
+
+@measure(
+    symbol="accuracy",
+    at_collapse=None,
+    source="definition",
+    per_class=_accuracy_by_class,
+    is_whole_model=True,
+)
+def accuracy(decisions: HeadDecisions) -> float:
+    r"""Share of samples whose label is the class with the head's largest score, in $[0,1]$."""
+    return float(decisions.hits.sum() / decisions.counts.sum())
+
+
+def _offsets(moments: ClassMoments, head: Head) -> Tensor:
+    offsets = head.weights @ moments.sample_mean
+    return offsets if head.bias is None else offsets + head.bias
+
+
+def _bias_by_class(moments: ClassMoments, head: Head) -> Tensor:
+    offsets = _offsets(moments, head)
+    return offsets - offsets.mean()
+
+
+@measure(
+    symbol="bias collapse",
+    at_collapse=0.0,
+    source="zhu2021geometric; a constant shift of the bias is free",
+    invariances="rotation",
+    per_class=_bias_by_class,
+)
+def bias_collapse(moments: ClassMoments, head: Head) -> float:
+    r"""Population standard deviation over classes of $b+W\mu_G$, in units of the head's scores.
+
+    0 when the head scores the average sample equally for every class. A head without bias has b = 0.
+    """
+    return float(_offsets(moments, head).std(correction=0))

@@ -1,0 +1,210 @@
+"""The second look at the same samples: everything that needs the class means to be known.
+
+Residuals to the class means are projected on the span of the centred means; the same projection gives
+the in-span scatter, its split into blocks for the jackknife, and the exact nearest-centre decisions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from caltrop.linalg import GramSum, matmul
+from caltrop.stats.accumulator import GRAM_ROWS, row_blocks, working
+from caltrop.stats.class_moments import ClassMoments
+from caltrop.stats.decisions import CentreDecisions, HeadDecisions
+from caltrop.stats.span import Span, SpanMoments
+
+# Blocks of the jackknife, and the memory their sums may take. Fewer than 5 say nothing about a spread.
+BLOCKS = 20
+FEWEST_BLOCKS = 5
+BLOCK_BYTES = 2**25
+MOST_BLOCK_BYTES = 2**28
+# A tie for nearest: squared distances that differ by less than rounding of the projections.
+TIE = 1e-12
+
+
+def jackknife_blocks(classes: int, width: int) -> int:
+    """How many blocks: 20, fewer (not under 5) where their sums would exceed 32 MiB, 0 beyond 256 MiB."""
+    each = 8 * (classes * width + width * width)
+    if each * FEWEST_BLOCKS > MOST_BLOCK_BYTES:
+        return 0
+    return max(FEWEST_BLOCKS, min(BLOCKS, BLOCK_BYTES // max(1, each)))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the second look found: full class moments, span moments, their blocks, and decisions."""
+
+    moments: ClassMoments
+    span: SpanMoments
+    blocks: tuple[SpanMoments, ...]
+    centre: CentreDecisions
+    head: HeadDecisions | None
+
+
+class SecondLook:
+    """Takes the samples once more, in any order and batching, against fixed class means.
+
+    `counts` [classes] and `means` [classes, dim] are of all classes; absent ones are left out inside.
+    `origin` [classes, dim] is what was already subtracted from the rows that will come (the anchors of
+    a spool), or None for the features themselves. `predictions` are the head's classes per sample.
+    """
+
+    def __init__(
+        self,
+        moments: ClassMoments,
+        *,
+        origin: Float[Tensor, "classes dim"] | None = None,
+        dtype: torch.dtype = torch.float32,
+        scatter: bool = False,
+        blocks: bool = True,
+    ) -> None:
+        self.moments = moments.present
+        self.span = Span.of(self.moments)
+        self._index = torch.full((moments.num_classes,), -1)
+        self._index[moments.classes] = torch.arange(len(moments.classes))
+        classes, width = self.span.coordinates.shape
+        exact = self.moments.means if origin is None else self.moments.means - origin[moments.classes]
+        self._centres = exact.to(dtype)
+        # what rounding the centres to working precision left over, put back inside the span
+        rest = exact - self._centres.double()
+        self._rest = rest.square().sum(1)
+        self._offset = matmul(rest, self.span.axes).to(dtype)
+        self._axes = self.span.axes.to(dtype)
+        self._gram = GramSum(self.moments.dim) if scatter else None
+        self._rest_rows = rest
+        count = jackknife_blocks(classes, width) if blocks else 0
+        self._turn = torch.arange(classes) % max(1, count)
+        self._single = self.moments.counts < 2
+        self._blocks = [_Block(classes, width) for _ in range(count)]
+        self._rest_block = _Block(classes, width)
+        self._axis_squares = torch.zeros(classes, width, dtype=torch.float64)
+        self._pending: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._hits = torch.zeros(3, classes, dtype=torch.float64)
+        self._decided = False
+        self._heights = self.span.coordinates.square().sum(1) / 2
+
+    def update(
+        self,
+        rows: Float[Tensor, "n d"],
+        labels: Int[Tensor, n],
+        predictions: Int[Tensor, n] | None = None,
+    ) -> None:
+        """Look at a batch: features, or residuals to `origin`."""
+        for block in row_blocks(len(labels), self.moments.dim):
+            part = working(rows[block]).to("cpu").to(self._centres.dtype)
+            where = self._index[labels[block].cpu()]
+            residual = part - self._centres[where]
+            squares = torch.linalg.vector_norm(residual, dim=1).double().square()
+            inside = matmul(residual, self._axes) - self._offset[where]
+            self._decide(inside, where, None if predictions is None else predictions[block].cpu())
+            self._pending.append((inside, where, squares))
+            if self._gram is not None:
+                self._gram.add(residual)
+            if sum(len(item[1]) for item in self._pending) >= 4 * GRAM_ROWS:
+                self._flush()
+
+    def close(self) -> Seen:
+        """Everything seen."""
+        self._flush()
+        counts = self.moments.counts
+        blocks = tuple(block.close(self.span, self._rest) for block in self._blocks)
+        total = self._rest_block.close(self.span, self._rest)
+        for block in blocks:
+            total = total.merge(block)
+        if not torch.equal(total.counts, counts):
+            raise ValueError(
+                f"the second look saw {int(total.counts.sum())} samples where the first saw "
+                f"{int(counts.sum())}, or other labels; the data must not change between the two."
+            )
+        # the means of all samples are known exactly: what is left of the sums is rounding
+        total = SpanMoments(
+            self.span,
+            counts,
+            torch.zeros_like(self.span.coordinates),
+            total.squares.clamp(min=0),
+            total.scatter,
+            self._axis_squares,
+        )
+        scatter = None
+        if self._gram is not None:
+            weighted = self._rest_rows * counts[:, None]
+            scatter = self._gram.value() - weighted.T @ self._rest_rows
+        moments = ClassMoments(counts, self.moments.means, total.squares, scatter, self.moments.storage)
+        head = HeadDecisions(counts, self._hits[1], self._hits[2]) if self._decided else None
+        return Seen(moments, total, blocks, CentreDecisions(counts, self._hits[0]), head)
+
+    def _decide(self, inside: Tensor, where: Tensor, predictions: Tensor | None) -> None:
+        self._decided = self._decided or predictions is not None
+        for part in row_blocks(len(where), len(self._heights)):
+            said = None if predictions is None else predictions[part]
+            self._decide_rows(inside[part], where[part], said)
+
+    def _decide_rows(self, inside: Tensor, where: Tensor, predictions: Tensor | None) -> None:
+        # The part of a sample outside the span is equally far from every class mean: drop it.
+        places = self.span.coordinates[where] + inside.double()
+        scores = self._heights[None, :] - matmul(places, self.span.coordinates.T.contiguous())
+        least = scores.amin(1) + TIE * (places.square().sum(1) + 2 * self._heights.max())
+        own = scores.gather(1, where[:, None])[:, 0] <= least
+        self._hits[0].index_add_(0, where, own.double())
+        if predictions is None:
+            return
+        known = (predictions >= 0) & (predictions < len(self._index))
+        said = torch.where(known, self._index[predictions.clamp(0, len(self._index) - 1)], -1)
+        agrees = (scores.gather(1, said.clamp(min=0)[:, None])[:, 0] <= least) & (said >= 0)
+        self._hits[1].index_add_(0, where, (said == where).double())
+        self._hits[2].index_add_(0, where, agrees.double())
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        inside, where, squares = (torch.cat(parts) for parts in zip(*self._pending, strict=True))
+        self._pending.clear()
+        self._axis_squares.index_add_(0, where, inside.double().square())
+        if not self._blocks:
+            self._rest_block.add(inside, where, squares)
+            return
+        turns = self._turns(where)
+        for number in range(-1, len(self._blocks)):
+            rows = (turns == number).nonzero().flatten()
+            block = self._rest_block if number < 0 else self._blocks[number]
+            block.add(inside[rows], where[rows], squares[rows])
+
+    def _turns(self, where: Tensor) -> Tensor:
+        """Deal the samples of each class to the blocks in turn; -1 for the only sample of a class.
+
+        Leaving that one out would lose its class, which no estimate of spread should do.
+        """
+        order = torch.sort(where, stable=True).indices
+        sorted_labels = where[order]
+        starts = torch.searchsorted(sorted_labels, sorted_labels)
+        rank = torch.empty_like(where)
+        rank[order] = torch.arange(len(where)) - starts
+        turns = (self._turn[where] + rank) % len(self._blocks)
+        self._turn += torch.bincount(where, minlength=len(self._turn))
+        turns[self._single[where]] = -1
+        return turns
+
+
+class _Block:
+    """Sums of one jackknife block."""
+
+    def __init__(self, classes: int, width: int) -> None:
+        self.counts = torch.zeros(classes, dtype=torch.float64)
+        self.sums = torch.zeros(classes, width, dtype=torch.float64)
+        self.squares = torch.zeros(classes, dtype=torch.float64)
+        self.gram = GramSum(width)
+
+    def add(self, inside: Tensor, where: Tensor, squares: Tensor) -> None:
+        self.counts.index_add_(0, where, torch.ones_like(squares))
+        self.sums.index_add_(0, where, inside.double())
+        self.squares.index_add_(0, where, squares)
+        self.gram.add(inside)
+
+    def close(self, span: Span, rest: Tensor) -> SpanMoments:
+        squares = self.squares - self.counts * rest
+        return SpanMoments(span, self.counts, self.sums, squares, self.gram.value())
