@@ -25,9 +25,9 @@ class ImageSet:
     source: str
     note: str
     train_inputs: Float32[Tensor, "train channels height width"]
-    train_labels: Int64[Tensor, "train"]
+    train_labels: Int64[Tensor, "train_labels"]
     test_inputs: Float32[Tensor, "test channels height width"]
-    test_labels: Int64[Tensor, "test"]
+    test_labels: Int64[Tensor, "test_labels"]
     class_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
