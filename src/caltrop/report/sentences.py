@@ -1,0 +1,101 @@
+"""What a chart shows, in one plain sentence written from its rows."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from caltrop.report.glossary import entry
+from caltrop.report.numbers import brief, step_number, typeset
+from caltrop.report.series import Series, layer_name, listed, moment, splits_of
+from caltrop.rows import Row
+
+
+def short_name(row: Row) -> str:
+    """The paper's letter where it reads as a word (NC1), the glossary's title otherwise."""
+    if re.fullmatch(r"[A-Za-z]+[0-9]+", row.symbol):
+        return row.symbol
+    title = entry(row.measure).title
+    return title if title == row.measure else title[0].lower() + title[1:]
+
+
+def focus(series: Sequence[Series], least: int = 1) -> Series | None:
+    """The series a sentence is about: the last layer with at least `least` numbers, on the first split."""
+    able = [one for one in series if len(one.finite) >= least]
+    if not able:
+        return None
+    first_split = able[0].split
+    layers = [one for one in able if one.split == first_split]
+    return max(layers, key=lambda one: (bool(one.layer), layers.index(one)))
+
+
+def curve_sentence(series: Sequence[Series], clock: str | None) -> str:
+    """`At fc:input, NC1 fell from 0.29 to 0.0077 between epoch 1 and 120 (train; test ends at 0.012); …`."""
+    main = focus(series, least=2)
+    if main is None:
+        return "No layer has two values to compare."
+    first, last = main.finite[0], main.finite[-1]
+    start, end = typeset(brief(first.value)), typeset(brief(last.value))
+    where = f"At {main.layer}, {short_name(last)}" if main.layer else _capital(short_name(last))
+    steps = f"{moment(clock, first.step)} and {step_number(_step(last))}"
+    if start == end:
+        change = f"is {end} at both {steps}"
+    else:
+        change = f"{'fell' if last.value < first.value else 'rose'} from {start} to {end} between {steps}"
+    return f"{where} {change}{_elsewhere(series, main)}{_ideal(last)}."
+
+
+def profile_sentence(rows: Sequence[Row], clock: str | None) -> str:
+    """`At epoch 120, NC1 is smallest at fc:input (0.0077) and largest at conv1 (12).`, on the first split."""
+    splits = splits_of(rows)
+    finite = [row for row in rows if row.split == splits[0] and math.isfinite(row.value)]
+    if not finite:
+        return "No layer has a value here."
+    low, high = min(finite, key=lambda row: row.value), max(finite, key=lambda row: row.value)
+    when = _when(low, clock, splits)
+    smallest, largest = typeset(brief(low.value)), typeset(brief(high.value))
+    name = short_name(low)
+    if len(finite) == 1:
+        place = f" at {low.layer}" if low.layer else ""
+        return _capital(f"{when}{name}{place} is {smallest}{_ideal(low)}.")
+    if smallest == largest:
+        return _capital(f"{when}{name} is {smallest} at all {len(finite)} layers{_ideal(low)}.")
+    ends = f"smallest at {layer_name(low.layer)} ({smallest}) and largest at {layer_name(high.layer)} ({largest})"
+    return _capital(f"{when}{name} is {ends}{_ideal(high)}.")
+
+
+def missing_sentence(rows: Sequence[Row]) -> str:
+    """Why values are missing, each reason once with its layers; empty where none is missing."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if not math.isfinite(row.value):
+            reasons.setdefault(row.reason or "no reason recorded", []).append(layer_name(row.layer))
+    parts = [f"{listed(list(dict.fromkeys(layers)), most=4)}: {reason}" for reason, layers in reasons.items()]
+    return f"No number at {'; '.join(parts)}." if parts else ""
+
+
+def _elsewhere(series: Sequence[Series], main: Series) -> str:
+    others = [one for one in series if one.layer == main.layer and one.split != main.split and one.finite]
+    ends = [f"{one.split} ends at {typeset(brief(one.finite[-1].value))}" for one in others[:2]]
+    return f" ({'; '.join([main.split, *ends])})" if ends else ""
+
+
+def _ideal(row: Row) -> str:
+    if row.at_collapse is None or not math.isfinite(row.at_collapse):
+        return ""
+    return f"; {typeset(brief(row.at_collapse))} would be exact collapse"
+
+
+def _when(row: Row, clock: str | None, splits: Sequence[str]) -> str:
+    parts = [f"at {moment(clock, row.step)}"] if row.step is not None else []
+    parts += [f"on {splits[0]}"] if len(splits) > 1 else []
+    return f"{' '.join(parts)}, " if parts else ""
+
+
+def _step(row: Row) -> float:
+    return 0.0 if row.step is None else float(row.step)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,113 @@
+"""Rows in the order a page reads them: series over steps, last rows, layers, splits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from caltrop.report.glossary import place
+from caltrop.report.numbers import step_number
+from caltrop.rows import Row
+
+WHOLE = "whole network"
+
+
+@dataclass(frozen=True)
+class Series:
+    """The rows of one measure at one layer, in the order of their steps; never empty."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def layer(self) -> str:
+        return self.rows[0].layer
+
+    @property
+    def split(self) -> str:
+        return self.rows[0].split
+
+    @property
+    def measure(self) -> str:
+        return self.rows[0].measure
+
+    @property
+    def last(self) -> Row:
+        return self.rows[-1]
+
+    @property
+    def finite(self) -> tuple[Row, ...]:
+        """The rows that hold a number."""
+        return tuple(row for row in self.rows if math.isfinite(row.value))
+
+
+def all_series(rows: Iterable[Row]) -> tuple[Series, ...]:
+    """One series for each origin, seed, split, layer and measure, in order of first appearance."""
+    groups: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.origin, row.seed, row.split, row.layer, row.measure), []).append(row)
+    return tuple(Series(tuple(sorted(group, key=step_order))) for group in groups.values())
+
+
+def last_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The last row of every series, by split, then layer, then the glossary's order of measures."""
+    lasts = [series.last for series in all_series(rows)]
+    splits, layers = splits_of(lasts), layers_of(lasts)
+    measures = measures_of(lasts)
+    return tuple(
+        sorted(
+            lasts,
+            key=lambda row: (splits.index(row.split), layers.index(row.layer), measures.index(row.measure)),
+        )
+    )
+
+
+def layers_of(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Layers in order of first appearance (order of execution); whole-network rows come last."""
+    layers = list(dict.fromkeys(row.layer for row in rows))
+    return tuple([layer for layer in layers if layer] + [layer for layer in layers if not layer])
+
+
+def splits_of(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Splits in order of first appearance."""
+    return tuple(dict.fromkeys(row.split for row in rows))
+
+
+def measures_of(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Measures in the glossary's order; unknown ones behind, in order of first appearance."""
+    return tuple(sorted(dict.fromkeys(row.measure for row in rows), key=place))
+
+
+def steps_of(rows: Iterable[Row]) -> tuple[int | float, ...]:
+    """Distinct steps, ascending; empty for a single look."""
+    return tuple(sorted({row.step for row in rows if row.step is not None}))
+
+
+def step_order(row: Row) -> float:
+    """Rows without a step stand before all others."""
+    return -math.inf if row.step is None else float(row.step)
+
+
+def layer_name(layer: str) -> str:
+    """How a layer is called in prose."""
+    return layer or WHOLE
+
+
+def moment(clock: str | None, step: float | None) -> str:
+    """`epoch 120`, `step 3`, or nothing where no step was given."""
+    if step is None:
+        return ""
+    return f"{clock or 'step'} {step_number(step)}"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """`a, b and c`; long lists by their ends."""
+    if len(names) > most:
+        return f"{names[0]}, {names[1]}, … {names[-1]}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def variant(row: Row) -> str:
+    """What tells apart two series of one layer and split: origin and seed, where they are not the usual ones."""
+    parts = [] if row.origin == "trained" else [row.origin]
+    return ", ".join(parts if row.seed is None else [*parts, f"seed {row.seed}"])
