@@ -9,7 +9,7 @@ checks would share its mistakes.
 from __future__ import annotations
 
 from . import decisions, structure, variability
-from .clusters import make
+from .clusters import frame, make, polygon, simplex, unequal
 from .sampling import half_width
 
 VARIABILITY = (
@@ -52,4 +52,15 @@ def per_class_twin(name):
     return None
 
 
-__all__ = ["NAMES", "NEED_HEAD", "half_width", "make", "per_class_twin", "twin"]
+__all__ = [
+    "NAMES",
+    "NEED_HEAD",
+    "frame",
+    "half_width",
+    "make",
+    "per_class_twin",
+    "polygon",
+    "simplex",
+    "twin",
+    "unequal",
+]

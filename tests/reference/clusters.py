@@ -22,3 +22,34 @@ def make(number, dim, classes, sigma=0.5, seed=0, offset=0.0, rank=None, dtype=n
     weights = draw.standard_normal((classes, dim)) / np.sqrt(dim) * 0.3 + means - means.mean(0)
     bias = 0.1 * draw.standard_normal(classes)
     return features.astype(dtype), labels, weights.astype(dtype), bias.astype(dtype)
+
+
+def unequal(sizes, dim, *, sigma=0.5, seed=1, offset=0.0, rank=None, dtype=np.float32):
+    """Clusters of the given class sizes (0 leaves a class out), in random order."""
+    made = make(max(sizes) * len(sizes), dim, len(sizes), sigma, seed, offset, rank, dtype)
+    features, labels, weights, bias = made
+    kept = np.concatenate([np.flatnonzero(labels == k)[:size] for k, size in enumerate(sizes)])
+    kept = np.random.default_rng(seed).permutation(kept)
+    return features[kept], labels[kept], weights, bias
+
+
+def simplex(number, dim, copies=3):
+    """An exact simplex in the first coordinates, without spread, and the head that is dual to it."""
+    corners = np.eye(number, dim) - np.eye(number, dim).mean(0)
+    labels = np.repeat(np.arange(number), copies)
+    return corners[labels], labels, 2 * corners, np.zeros(number)
+
+
+def polygon(number, copies=3):
+    """A regular polygon in the plane, without spread, and its dual head: the tight frame where no simplex fits."""
+    turns = 2 * np.pi * np.arange(number) / number
+    corners = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    labels = np.repeat(np.arange(number), copies)
+    return corners[labels], labels, 2 * corners, np.zeros(number)
+
+
+def frame(number, dim, copies=3, seed=0):
+    """An orthogonal frame in random directions, without spread, and its dual head."""
+    corners = np.linalg.qr(np.random.default_rng(seed).standard_normal((dim, number)))[0].T
+    labels = np.repeat(np.arange(number), copies)
+    return corners[labels], labels, 2 * corners, np.zeros(number)

@@ -41,9 +41,7 @@ def per_class_nearest_centre_disagreement(features, labels, weights=None, bias=N
     """Share of a class's samples whose predicted class is not among the nearest means."""
     means, classes = class_means(features, labels), present(labels)
     rows = np.asarray(features).astype(np.longdouble)
-    verdicts = [
-        predicted(row, weights, bias) not in {classes[k] for k in nearest(row, means)} for row in rows
-    ]
+    verdicts = [predicted(row, weights, bias) not in {classes[k] for k in nearest(row, means)} for row in rows]
     return _rates(labels, verdicts)
 
 

@@ -8,11 +8,14 @@ import numpy as np
 
 
 def leave_one_out(twin, features, labels, blocks, weights=None, bias=None):
-    """The measure on all samples but those of one block, for each block in increasing order."""
+    """The measure on all samples but those of one block, for each block in increasing order.
+
+    Samples of a negative block are never left out.
+    """
     features, labels, blocks = np.asarray(features), np.asarray(labels), np.asarray(blocks)
     return [
         twin(features[blocks != block], labels[blocks != block], weights, bias)
-        for block in sorted(set(blocks.tolist()))
+        for block in sorted(set(blocks[blocks >= 0].tolist()))
     ]
 
 

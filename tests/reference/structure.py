@@ -77,9 +77,7 @@ def simplex_distance(features, labels, weights=None, bias=None):
 def orthogonal_frame_distance(features, labels, weights=None, bias=None):
     """‖UUᵀ/‖UUᵀ‖ − I/√K‖, U the class means as they are."""
     means = class_means(features, labels).astype(np.float64)
-    return float(
-        np.linalg.norm(_unit_frobenius(_gram(means, means)) - np.eye(len(means)) / math.sqrt(len(means)))
-    )
+    return float(np.linalg.norm(_unit_frobenius(_gram(means, means)) - np.eye(len(means)) / math.sqrt(len(means))))
 
 
 def head_norm_deviation(features, labels, weights=None, bias=None):
@@ -104,9 +102,7 @@ def head_simplex_distance(features, labels, weights=None, bias=None):
 def head_orthogonal_frame_distance(features, labels, weights=None, bias=None):
     """The frame distance of the head rows as they are."""
     rows = head_rows(labels, weights)
-    return float(
-        np.linalg.norm(_unit_frobenius(_gram(rows, rows)) - np.eye(len(rows)) / math.sqrt(len(rows)))
-    )
+    return float(np.linalg.norm(_unit_frobenius(_gram(rows, rows)) - np.eye(len(rows)) / math.sqrt(len(rows))))
 
 
 def self_duality_gap(features, labels, weights=None, bias=None):

@@ -8,21 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from reference import NAMES, NEED_HEAD, half_width, make, per_class_twin, twin
+from reference import NAMES, NEED_HEAD, half_width, make, per_class_twin, simplex, twin, unequal
 from reference.variability import between_cov, within_cov
 
 approx = pytest.approx
-
-
-def simplex(number, dim, copies=3):
-    """An exact simplex in the first coordinates, with no spread, and the head that is dual to it."""
-    corners = np.eye(number, dim) - np.eye(number, dim).mean(0)
-    return (
-        np.repeat(corners, copies, axis=0),
-        np.repeat(np.arange(number), copies),
-        2 * corners,
-        np.zeros(number),
-    )
 
 
 AT_SIMPLEX = {
@@ -98,15 +87,11 @@ def exact():
 
     def moment(a, b):
         return sum(
-            (row[a] - mean[a]) * (row[b] - mean[b])
-            for group, mean in zip(groups, means, strict=True)
-            for row in group
+            (row[a] - mean[a]) * (row[b] - mean[b]) for group, mean in zip(groups, means, strict=True) for row in group
         )
 
     within = [[moment(a, b) / 6 for b in (0, 1)] for a in (0, 1)]
-    between = [
-        [sum((m[a] - centre[a]) * (m[b] - centre[b]) for m in means) / 3 for b in (0, 1)] for a in (0, 1)
-    ]
+    between = [[sum((m[a] - centre[a]) * (m[b] - centre[b]) for m in means) / 3 for b in (0, 1)] for a in (0, 1)]
     return within, between
 
 
@@ -157,11 +142,7 @@ def test_a_tie_between_centres_is_an_agreement_with_either():
 @pytest.fixture(scope="module")
 def tail():
     """A long tail with one-sample classes and an absent one."""
-    features, labels, weights, bias = make(400, 12, 8, seed=3)
-    kept = np.concatenate(
-        [np.flatnonzero(labels == k)[:n] for k, n in enumerate([50, 25, 12, 6, 3, 1, 1, 0])]
-    )
-    return features[kept], labels[kept], weights, bias
+    return unequal([50, 25, 12, 6, 3, 1, 1, 0], 12, seed=3)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +163,7 @@ def test_class_values_weighed_by_samples_sum_to_the_measure(tail, name):
     assert total == approx(twin(name)(*tail), rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    "name", ["class_distance_normalized_variance", "angle_deviation", "head_angle_deviation"]
-)
+@pytest.mark.parametrize("name", ["class_distance_normalized_variance", "angle_deviation", "head_angle_deviation"])
 def test_class_values_of_pairs_average_to_the_measure(tail, name):
     assert np.mean(list(per_class_twin(name)(*tail).values())) == approx(twin(name)(*tail), rel=1e-12)
 

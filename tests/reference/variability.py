@@ -28,8 +28,7 @@ def class_cov(features, labels, label):
 def within_cov(features, labels):
     """Σ_W = (1/N) Σ_k n_k S_k: every sample weighs the same."""
     total = sum(
-        n * class_cov(features, labels, label)
-        for n, label in zip(counts(labels), present(labels), strict=True)
+        n * class_cov(features, labels, label) for n, label in zip(counts(labels), present(labels), strict=True)
     )
     return total / sum(counts(labels))
 
@@ -161,18 +160,14 @@ def per_class_within_class_variability(features, labels, weights=None, bias=None
     """tr(S_k Σ_B⁺)/K: weighed by n_k/N they sum to the measure."""
     values, directions = mean_directions(features, labels)
     number = len(present(labels))
-    return {
-        k: trace_over(class_cov(features, labels, k), values, directions) / number for k in present(labels)
-    }
+    return {k: trace_over(class_cov(features, labels, k), values, directions) / number for k in present(labels)}
 
 
 def per_class_within_class_variability_resolved(features, labels, weights=None, bias=None):
     """tr(S_k Σ_B⁺)/K over the resolved directions."""
     values, directions = resolved_directions(features, labels)
     number = len(present(labels))
-    return {
-        k: trace_over(class_cov(features, labels, k), values, directions) / number for k in present(labels)
-    }
+    return {k: trace_over(class_cov(features, labels, k), values, directions) / number for k in present(labels)}
 
 
 def per_class_variability_ratio(features, labels, weights=None, bias=None):
