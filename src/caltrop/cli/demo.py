@@ -1,0 +1,7 @@
+"""caltrop demo: train, measure, draw."""
+
+from __future__ import annotations
+
+
+def demo() -> None:
+    """placeholder"""

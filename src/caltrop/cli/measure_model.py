@@ -1,0 +1,87 @@
+"""Measuring a model as it reads its data, once or for every checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from caltrop.cli.checkpoints import load_checkpoint, steps_of
+from caltrop.cli.measure_file import Found
+from caltrop.cli.requests import Request
+from caltrop.cli.user_code import load_loaders, load_model
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from caltrop.observe import Observation
+
+
+def measure_model(request: Request) -> Found:
+    """Measure the model, with each checkpoint in turn where there are any.
+
+    Raises:
+        ValueError, TypeError, OSError, ImportError: the model, its data or a checkpoint cannot be used.
+    """
+    from caltrop.observe import Observation
+
+    assert request.model is not None
+    assert request.data is not None
+    _check_device(request.device)
+    _check_checkpoints(request)
+    steps, clock = steps_of(request.checkpoints)
+    model = load_model(request.model)
+    loaders = load_loaders(request.data)
+    parts = list(_looks(request, model, loaders, steps))
+    provenance: dict[str, Any] = {"model": request.model, "data": request.data}
+    if request.checkpoints:
+        provenance["checkpoints"] = [path.name for path in request.checkpoints]
+    return Found(
+        seen=Observation.merged(parts) if len(parts) > 1 else parts[0],
+        title=f"Neural collapse in {request.model}",
+        clock=clock,
+        provenance=provenance,
+    )
+
+
+def _looks(request: Request, model: nn.Module, loaders: Any, steps: list[int | None]) -> Iterator[Observation]:
+    from caltrop.observe import observe
+
+    more: dict[str, Any] = {"pool": request.pool} if request.pool else {}
+    if request.ignore_index is not None:
+        more["ignore_index"] = request.ignore_index
+    arguments = {
+        "layers": list(request.layers) or None,
+        "head": request.head,
+        "num_classes": request.num_classes,
+        "device": request.device,
+        "measures": list(request.measures) or None,
+        **more,
+    }
+    if not request.checkpoints:
+        yield observe(model, loaders, **arguments)
+    # in the order of the steps: a shell lists epoch_10 before epoch_2
+    looks = sorted(zip(request.checkpoints, steps, strict=True), key=lambda look: look[1] or 0)
+    for path, step in looks:
+        load_checkpoint(model, path)
+        yield observe(model, loaders, step=step, **arguments)
+
+
+def _check_checkpoints(request: Request) -> None:
+    """Missing files are told before a model is built and an hour is spent on the first ones."""
+    from caltrop.data.file_kinds import kind_of
+
+    for path in request.checkpoints:
+        kind_of(path)
+
+
+def _check_device(device: str | None) -> None:
+    if device is None:
+        return
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    # torch reports an unknown name, a missing driver and a device number too high by as many types
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"--device {device} cannot be used on this machine: {reason}") from error

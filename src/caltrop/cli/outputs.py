@@ -1,0 +1,73 @@
+"""Where results go: a folder that is known to be writable, stdout, and notes on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from caltrop.rows import Study
+
+
+@contextlib.contextmanager
+def out_folder(folder: Path | None) -> Iterator[Path | None]:
+    """Create `folder` and try to write there before any work starts; take it back if the work fails.
+
+    Raises:
+        OSError: it cannot be created or written, with the reason.
+    """
+    if folder is None:
+        yield None
+        return
+    created = _create(folder)
+    try:
+        _try_writing(folder)
+        yield folder
+    except BaseException:
+        # only what this call created, and only while it is empty: rmdir refuses anything else
+        for path in created:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _create(folder: Path) -> list[Path]:
+    """Make `folder` with its parents; the folders that did not exist before, deepest first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(f"--out {folder} is a file; name a folder.") from error
+    except OSError as error:
+        raise PermissionError(f"--out {folder} cannot be created: {error.strerror}.") from error
+    return missing
+
+
+def _try_writing(folder: Path) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise PermissionError(f"--out {folder} cannot be written: {error.strerror}.") from error
+
+
+def write_results(study: Study, folder: Path) -> tuple[Path, Path]:
+    """record.json and page.html in `folder`; a failing page says that the record is safe."""
+    from caltrop.record import write_study
+    from caltrop.report import write_page
+
+    record = write_study(study, folder)
+    try:
+        page = write_page(study, folder / "page.html")
+    except BaseException as error:
+        error.add_note(f"The record is safe in {record}; draw its page with: caltrop report {folder}")
+        raise
+    return record, page
+
+
+def say(notes: Iterable[str]) -> None:
+    """Each note once, on stderr."""
+    for note in dict.fromkeys(notes):
+        print(f"note: {note}", file=sys.stderr)
