@@ -67,7 +67,7 @@ class GramSum:
             blas.dsyrk(1.0, array.T, beta=1.0, c=self._total, trans=0, lower=1, overwrite_c=1)
             return
         if self._work is None:
-            self._work = np.empty_like(self._total, dtype=np.float32, order="F")
+            self._work = np.zeros_like(self._total, dtype=np.float32, order="F")
         blas.ssyrk(1.0, array.T, beta=0.0, c=self._work, trans=0, lower=1, overwrite_c=1)
         self._total += self._work
 
@@ -77,7 +77,7 @@ class GramSum:
         return torch.from_numpy(lower + np.tril(lower, -1).T)
 
 
-def eigenvalues(rows: Float[Tensor, "n d"]) -> Float[Tensor, m]:
+def eigenvalues(rows: Float[Tensor, "n d"]) -> Float[Tensor, "m"]:
     r"""Eigenvalues of $X^\top X$ (= of $XX^\top$ but for zeros), largest first, $m=\min(n,d)$, float64."""
     smaller = rows if len(rows) >= rows.shape[1] else rows.T.contiguous()
     values: Tensor = torch.linalg.eigvalsh(gram(smaller.double()))
@@ -86,7 +86,7 @@ def eigenvalues(rows: Float[Tensor, "n d"]) -> Float[Tensor, m]:
 
 def principal_axes(
     rows: Float[Tensor, "n d"],
-) -> tuple[Float[Tensor, "d r"], Float[Tensor, r]]:
+) -> tuple[Float[Tensor, "d r"], Float[Tensor, "r"]]:
     r"""Orthonormal right singular vectors $V$ of centred rows, with singular values, largest first.
 
     $r=\min(n-1, d)$ always, also where trailing singular values vanish: the span is never cut here,
@@ -102,7 +102,7 @@ def principal_axes(
     return (axes if d <= n - 1 else matmul(basis, axes)), values
 
 
-def _right_vectors(rows: Float[Tensor, "n r"]) -> tuple[Float[Tensor, "r r"], Float[Tensor, r]]:
+def _right_vectors(rows: Float[Tensor, "n r"]) -> tuple[Float[Tensor, "r r"], Float[Tensor, "r"]]:
     squares: Tensor
     vectors: Tensor
     squares, vectors = torch.linalg.eigh(gram(rows))
@@ -122,7 +122,7 @@ def trace_of_quotient(numerator: Float[Tensor, "r r"], rows: Float[Tensor, "n r"
     return float((quadratic / values[:rank].square()).sum())
 
 
-def effective_rank(spectrum: Float[Tensor, m]) -> float:
+def effective_rank(spectrum: Float[Tensor, "m"]) -> float:
     r"""$\exp(-\sum p_i\log p_i)$ of the shares $p_i=\lambda_i/\sum\lambda$ (Roy & Vetterli, 2007); NaN for zero."""
     total = spectrum.sum()
     if not total > 0:
@@ -135,8 +135,8 @@ def effective_rank(spectrum: Float[Tensor, m]) -> float:
 class Tile:
     """One block of the upper triangle of all pairs of rows: `products[a, b]` of rows `left[a]`, `right[b]`."""
 
-    left: Int[Tensor, a]
-    right: Int[Tensor, b]
+    left: Int[Tensor, "a"]
+    right: Int[Tensor, "b"]
     products: Float[Tensor, "a b"]
     pairs: Tensor  # [a, b] bool: True where left < right
 

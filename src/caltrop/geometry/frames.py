@@ -41,7 +41,7 @@ def orthogonal_frame(num_classes: int, dim: int) -> Float[Tensor, "classes dim"]
     return torch.eye(num_classes, dim, dtype=torch.float64)
 
 
-def flatness(eigenvalues: Float[Tensor, m], rank: int) -> float:
+def flatness(eigenvalues: Float[Tensor, "m"], rank: int) -> float:
     r"""$\big(\sum_{i\le r}(\lambda_i/\|\lambda\|-1/\sqrt r)^2\big)^{1/2}$: distance of a spectrum to r equal values.
 
     This is the distance of the normalised Gram $G/\|G\|_F$ to $P/\sqrt r$ for any projection P of rank r that
@@ -60,5 +60,5 @@ def flatness_floor(rank: int, dim: int) -> float:
 
 
 def welch_bound(num_vectors: int, dim: int) -> float:
-    r"""The least possible largest $|\cos|$ of K unit vectors in d < K dimensions, $\sqrt{(K-d)/(d(K-1))}$ (Welch, 1974)."""
+    r"""The least possible largest $|\cos|$ of K unit vectors in d < K dimensions (Welch, 1974): $\sqrt{\frac{K-d}{d(K-1)}}$."""
     return math.sqrt(max(0, num_vectors - dim) / (dim * (num_vectors - 1)))

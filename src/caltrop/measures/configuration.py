@@ -10,9 +10,7 @@ from caltrop.linalg import COINCIDE, eigenvalues
 from caltrop.measures.registry import Undefined, measure
 from caltrop.stats import ClassMoments, Head, Pairs, SpanMoments
 
-TWO_CLASSES = (
-    "undefined: with two classes the centred means are opposite whatever the data, so this says nothing"
-)
+TWO_CLASSES = "undefined: with two classes the centred means are opposite whatever the data, so this says nothing"
 
 
 def refuse_two(num_classes: int) -> None:

@@ -18,9 +18,7 @@ def _gap_rows(moments: ClassMoments, head: Head) -> Tensor:
     centred_norms(moments)
     head_norms(head)
     means = moments.centred_means
-    gap: Tensor = head.weights / torch.linalg.vector_norm(head.weights) - means / torch.linalg.vector_norm(
-        means
-    )
+    gap: Tensor = head.weights / torch.linalg.vector_norm(head.weights) - means / torch.linalg.vector_norm(means)
     return gap
 
 

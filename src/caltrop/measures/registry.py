@@ -112,9 +112,7 @@ def measure(
     def register(function: Callable[..., float]) -> Measure:
         name = function.__name__
         if name in _REGISTRY:
-            raise ValueError(
-                f"a measure named '{name}' is registered already; names are unique, choose another."
-            )
+            raise ValueError(f"a measure named '{name}' is registered already; names are unique, choose another.")
         hints = get_type_hints(function)
         needs = tuple(hints[parameter] for parameter in inspect.signature(function).parameters)
         _REGISTRY[name] = Measure(

@@ -95,7 +95,8 @@ def _ratio_by_class(span: SpanMoments) -> Tensor:
     is_variability=True,
 )
 def variability_ratio(span: SpanMoments) -> float:
-    r"""$\operatorname{tr}\Sigma_W/\operatorname{tr}\Sigma_B$: mean squared distance to the own class mean over that of class means to their centre.
+    r"""Mean squared distance to the own class mean over that of class means to their centre,
+    $\operatorname{tr}\Sigma_W/\operatorname{tr}\Sigma_B$.
 
     Dimensionless, in $[0,\infty)$; 0 at exact collapse. Needs no inverse, so it is safe for low-rank means.
     """

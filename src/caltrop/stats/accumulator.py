@@ -38,7 +38,7 @@ def working(features: Tensor) -> Tensor:
     return rows if rows.dtype in (torch.float32, torch.float64) else rows.float()
 
 
-def check_finite(rows: Float[Tensor, "n d"], norms: Float[Tensor, n], layer: str, positions: Tensor) -> None:
+def check_finite(rows: Float[Tensor, "n d"], norms: Float[Tensor, "n"], layer: str, positions: Tensor) -> None:
     """Refuse NaN and infinite features by layer and sample. Row norms already know: no extra pass."""
     if bool(torch.isfinite(norms.sum())):
         return
@@ -80,8 +80,8 @@ class MeanAccumulator:
     def update(
         self,
         features: Float[Tensor, "n d"],
-        labels: Int[Tensor, n],
-        positions: Int[Tensor, n] | None = None,
+        labels: Int[Tensor, "n"],
+        positions: Int[Tensor, "n"] | None = None,
     ) -> None:
         """Add a batch. `positions` are the samples' places in the stream, for error messages."""
         self._check(features, labels)
@@ -104,7 +104,7 @@ class MeanAccumulator:
         self.sums.index_add_(0, labels, wide)
         self.counts.index_add_(0, labels, torch.ones_like(labels, dtype=torch.float64))
 
-    def means(self) -> tuple[Float[Tensor, classes], Float[Tensor, "classes dim"]]:
+    def means(self) -> tuple[Float[Tensor, "classes"], Float[Tensor, "classes dim"]]:
         """Counts and class means, on the CPU; the mean of a class without samples is 0."""
         counts = self.counts.cpu()
         return counts, self.sums.cpu() / counts.clamp(min=1)[:, None]
@@ -161,8 +161,8 @@ class ClassAccumulator:
     def update(
         self,
         features: Float[Tensor, "n d"],
-        labels: Int[Tensor, n],
-        positions: Int[Tensor, n] | None = None,
+        labels: Int[Tensor, "n"],
+        positions: Int[Tensor, "n"] | None = None,
     ) -> None:
         """Add a batch; see `residuals`."""
         for _ in self.residuals(features, labels, positions):

@@ -23,9 +23,9 @@ class ClassMoments:
     `storage` is the format the features were stored in, which bounds what can be resolved.
     """
 
-    counts: Float[Tensor, classes]
+    counts: Float[Tensor, "classes"]
     means: Float[Tensor, "classes dim"]
-    spread: Float[Tensor, classes]
+    spread: Float[Tensor, "classes"]
     scatter: Float[Tensor, "dim dim"] | None = None
     storage: torch.dtype = torch.float32
 
@@ -87,16 +87,14 @@ class ClassMoments:
             storage,
         )
 
-    def select(self, classes: Int[Tensor, kept]) -> ClassMoments:
+    def select(self, classes: Int[Tensor, "kept"]) -> ClassMoments:
         """The moments of some classes. The scatter is pooled, so it survives only if the rest is empty."""
         rest = self.counts.sum() - self.counts[classes].sum()
         scatter = self.scatter if rest == 0 else None
-        return ClassMoments(
-            self.counts[classes], self.means[classes], self.spread[classes], scatter, self.storage
-        )
+        return ClassMoments(self.counts[classes], self.means[classes], self.spread[classes], scatter, self.storage)
 
     @cached_property
-    def classes(self) -> Int[Tensor, present]:
+    def classes(self) -> Int[Tensor, "present"]:
         """Indices of the classes that have samples."""
         return self.counts.nonzero().flatten()
 
@@ -121,7 +119,7 @@ class ClassMoments:
         return float(self.counts.sum())
 
     @cached_property
-    def variances(self) -> Float[Tensor, classes]:
+    def variances(self) -> Float[Tensor, "classes"]:
         r"""$\operatorname{tr}\Sigma_k$, the mean squared distance to the class mean; NaN without samples."""
         return self.spread / self.counts
 
@@ -131,12 +129,12 @@ class ClassMoments:
         return float(self.spread.sum()) / self.num_samples
 
     @cached_property
-    def grand_mean(self) -> Float[Tensor, dim]:
+    def grand_mean(self) -> Float[Tensor, "dim"]:
         r"""$\mu_C$, the average of the class means (of the classes that have samples)."""
         return self.means[self.classes].mean(0)
 
     @cached_property
-    def sample_mean(self) -> Float[Tensor, dim]:
+    def sample_mean(self) -> Float[Tensor, "dim"]:
         r"""$\mu_G$, the average of the samples. Equal to `grand_mean` when classes are balanced."""
         return self.grand_mean + ((self.counts / self.num_samples)[:, None] * self._from_grand_mean).sum(0)
 

@@ -12,8 +12,8 @@ from torch import Tensor
 class CentreDecisions:
     """Per class: samples, and those to which the own class mean is (among) the nearest. Shards add."""
 
-    counts: Float[Tensor, classes]
-    hits: Float[Tensor, classes]
+    counts: Float[Tensor, "classes"]
+    hits: Float[Tensor, "classes"]
 
     def merge(self, other: CentreDecisions) -> CentreDecisions:
         """Combine two disjoint shards decided against the same class means."""
@@ -27,12 +27,10 @@ class HeadDecisions:
     A head that names a class tied for nearest agrees. Shards add.
     """
 
-    counts: Float[Tensor, classes]
-    hits: Float[Tensor, classes]
-    agreements: Float[Tensor, classes]
+    counts: Float[Tensor, "classes"]
+    hits: Float[Tensor, "classes"]
+    agreements: Float[Tensor, "classes"]
 
     def merge(self, other: HeadDecisions) -> HeadDecisions:
         """Combine two disjoint shards decided against the same class means."""
-        return HeadDecisions(
-            self.counts + other.counts, self.hits + other.hits, self.agreements + other.agreements
-        )
+        return HeadDecisions(self.counts + other.counts, self.hits + other.hits, self.agreements + other.agreements)

@@ -16,8 +16,8 @@ class Head:
     """
 
     weights: Float[Tensor, "classes dim"]
-    bias: Float[Tensor, classes] | None = None
-    thresholds: Float[Tensor, cuts] | None = None
+    bias: Float[Tensor, "classes"] | None = None
+    thresholds: Float[Tensor, "cuts"] | None = None
 
     def __post_init__(self) -> None:
         if self.bias is not None and len(self.bias) != len(self.weights):

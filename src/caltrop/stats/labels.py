@@ -17,8 +17,8 @@ IGNORED = (-1, -100)
 class Labels:
     """One batch of labels, read: `classes` [samples] as int64, and `kept` [samples], False where ignored."""
 
-    classes: Int[Tensor, samples]
-    kept: Bool[Tensor, samples]
+    classes: Int[Tensor, "samples"]
+    kept: Bool[Tensor, "samples"]
 
 
 def read_labels(labels: object, ignore_index: Sequence[int] = IGNORED) -> Labels:
@@ -79,8 +79,7 @@ def _tensor(labels: object) -> Tensor:
         ) from error
     if values.ndim not in (1, 2):
         raise ValueError(
-            f"labels have shape {list(values.shape)}; expected [samples], [samples, 1], or one-hot "
-            "[samples, classes]."
+            f"labels have shape {list(values.shape)}; expected [samples], [samples, 1], or one-hot [samples, classes]."
         )
     return values.detach().cpu()
 
@@ -93,9 +92,7 @@ def _from_values(values: Tensor) -> Tensor:
     bad = ~torch.isfinite(values)
     if bool(bad.any()):
         place = int(bad.nonzero()[0])
-        raise ValueError(
-            f"label {place} is {float(values[place])}; every sample needs a class, or an ignore_index."
-        )
+        raise ValueError(f"label {place} is {float(values[place])}; every sample needs a class, or an ignore_index.")
     if not bool((values == values.round()).all()):
         place = int((values != values.round()).nonzero()[0])
         raise TypeError(

@@ -26,18 +26,16 @@ class Pairs:
     its cosines are NaN.
     """
 
-    angle: Float[Tensor, classes]
-    largest: Float[Tensor, classes]
-    largest_abs: Float[Tensor, classes]
-    cdnv: Float[Tensor, classes]
-    log_inverse: Float[Tensor, classes]
-    nearest: Float[Tensor, classes]
+    angle: Float[Tensor, "classes"]
+    largest: Float[Tensor, "classes"]
+    largest_abs: Float[Tensor, "classes"]
+    cdnv: Float[Tensor, "classes"]
+    log_inverse: Float[Tensor, "classes"]
+    nearest: Float[Tensor, "classes"]
     partner: Tensor
 
     @classmethod
-    def of(
-        cls, rows: Float[Tensor, "classes r"], variances: Float[Tensor, classes], scale: float = 0.0
-    ) -> Pairs:
+    def of(cls, rows: Float[Tensor, "classes r"], variances: Float[Tensor, "classes"], scale: float = 0.0) -> Pairs:
         """One scan of the upper triangle: O(K² r) work, O(tile²) memory.
 
         `scale`: norm against which rounding is judged; differences below 1e-13 of it are zero.

@@ -23,6 +23,10 @@ BLOCKS = 20
 FEWEST_BLOCKS = 5
 BLOCK_BYTES = 2**25
 MOST_BLOCK_BYTES = 2**28
+# Samples per class kept for pictures, on the leading axes only.
+SAMPLE_PER_CLASS = 20
+SAMPLE_AXES = 3
+SAMPLE_CLASSES = 50
 # A tie for nearest: squared distances that differ by less than rounding of the projections.
 TIE = 1e-12
 
@@ -44,6 +48,7 @@ class Seen:
     blocks: tuple[SpanMoments, ...]
     centre: CentreDecisions
     head: HeadDecisions | None
+    sample: tuple[Tensor, Tensor]  # labels [m] and leading coordinates [m, ≤3] of a few samples per class
 
 
 class SecondLook:
@@ -84,6 +89,8 @@ class SecondLook:
         self._rest_block = _Block(classes, width)
         self._axis_squares = torch.zeros(classes, width, dtype=torch.float64)
         self._pending: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._sample: list[tuple[Tensor, Tensor]] = []
+        self._sampled = torch.zeros(classes, dtype=torch.long)
         self._hits = torch.zeros(3, classes, dtype=torch.float64)
         self._decided = False
         self._heights = self.span.coordinates.square().sum(1) / 2
@@ -91,8 +98,8 @@ class SecondLook:
     def update(
         self,
         rows: Float[Tensor, "n d"],
-        labels: Int[Tensor, n],
-        predictions: Int[Tensor, n] | None = None,
+        labels: Int[Tensor, "n"],
+        predictions: Int[Tensor, "n"] | None = None,
     ) -> None:
         """Look at a batch: features, or residuals to `origin`."""
         for block in row_blocks(len(labels), self.moments.dim):
@@ -103,6 +110,7 @@ class SecondLook:
             inside = matmul(residual, self._axes) - self._offset[where]
             self._decide(inside, where, None if predictions is None else predictions[block].cpu())
             self._pending.append((inside, where, squares))
+            self._keep_sample(inside, where)
             if self._gram is not None:
                 self._gram.add(residual)
             if sum(len(item[1]) for item in self._pending) >= 4 * GRAM_ROWS:
@@ -136,7 +144,24 @@ class SecondLook:
             scatter = self._gram.value() - weighted.T @ self._rest_rows
         moments = ClassMoments(counts, self.moments.means, total.squares, scatter, self.moments.storage)
         head = HeadDecisions(counts, self._hits[1], self._hits[2]) if self._decided else None
-        return Seen(moments, total, blocks, CentreDecisions(counts, self._hits[0]), head)
+        return Seen(moments, total, blocks, CentreDecisions(counts, self._hits[0]), head, self._sample_seen())
+
+    def _keep_sample(self, inside: Tensor, where: Tensor) -> None:
+        if len(self._sampled) > SAMPLE_CLASSES or int(self._sampled.min()) >= SAMPLE_PER_CLASS:
+            return
+        wanted = (self._sampled[where] < SAMPLE_PER_CLASS).nonzero().flatten()
+        places = self.span.coordinates[where[wanted], :SAMPLE_AXES] + inside[wanted, :SAMPLE_AXES].double()
+        self._sample.append((where[wanted], places))
+        self._sampled += torch.bincount(where[wanted], minlength=len(self._sampled))
+
+    def _sample_seen(self) -> tuple[Tensor, Tensor]:
+        if not self._sample:
+            return torch.zeros(0, dtype=torch.long), torch.zeros(0, SAMPLE_AXES, dtype=torch.float64)
+        labels, places = (torch.cat(parts) for parts in zip(*self._sample, strict=True))
+        order = torch.sort(labels, stable=True).indices
+        rank = torch.arange(len(labels)) - torch.searchsorted(labels[order], labels[order])
+        kept = order[rank < SAMPLE_PER_CLASS].sort().values
+        return labels[kept], places[kept]
 
     def _decide(self, inside: Tensor, where: Tensor, predictions: Tensor | None) -> None:
         self._decided = self._decided or predictions is not None

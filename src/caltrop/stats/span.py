@@ -34,7 +34,7 @@ class Span:
 
     axes: Float[Tensor, "dim r"]
     coordinates: Float[Tensor, "classes r"]
-    lengths: Float[Tensor, r]
+    lengths: Float[Tensor, "r"]
     scale: float
 
     @classmethod
@@ -61,9 +61,9 @@ class SpanMoments:
     """
 
     span: Span
-    counts: Float[Tensor, classes]
+    counts: Float[Tensor, "classes"]
     sums: Float[Tensor, "classes r"]
-    squares: Float[Tensor, classes]
+    squares: Float[Tensor, "classes"]
     scatter: Float[Tensor, "r r"]
     axis_squares: Float[Tensor, "classes r"] | None = None
 
@@ -165,14 +165,14 @@ class SpanMoments:
         return rows - rows.mean(0)
 
     @cached_property
-    def spread(self) -> Float[Tensor, classes]:
+    def spread(self) -> Float[Tensor, "classes"]:
         r"""$\sum_i\|h_i-\mu_k\|^2$ per class, over all dimensions."""
         if self.shift is None:
             return self.squares
         return (self.squares - self.counts * self.shift.square().sum(1)).clamp(min=0)
 
     @cached_property
-    def variances(self) -> Float[Tensor, classes]:
+    def variances(self) -> Float[Tensor, "classes"]:
         r"""$\operatorname{tr}\Sigma_k$, over all dimensions."""
         return self.spread / self.counts
 
@@ -190,12 +190,10 @@ class SpanMoments:
         return scatter / self.num_samples
 
     @cached_property
-    def between(self) -> Float[Tensor, r]:
+    def between(self) -> Float[Tensor, "r"]:
         r"""Eigenvalues of $\Sigma_B=M^\top M/K$ inside the span, largest first; rounding is set to 0."""
-        if self.shift is None:
-            values = self.span.lengths.square()
-        else:
-            values = torch.linalg.svdvals(self.means).square()
+        lengths = self.span.lengths if self.shift is None else torch.linalg.svdvals(self.means)
+        values = lengths.square()
         floor = (COINCIDE * self.span.scale) ** 2
         return torch.where(values > floor, values, 0.0) / self.num_classes
 

@@ -15,7 +15,7 @@ from caltrop.stats.class_moments import ClassMoments
 class TotalSpectrum:
     r"""Eigenvalues [dim] of the total covariance $\Sigma_T$ about the sample mean, largest first."""
 
-    values: Float[Tensor, dim]
+    values: Float[Tensor, "dim"]
 
     @classmethod
     def of(cls, moments: ClassMoments) -> TotalSpectrum:

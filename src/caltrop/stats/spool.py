@@ -37,8 +37,8 @@ class ResidualSpool:
     def write(
         self,
         residuals: Float[Tensor, "n d"],
-        labels: Int[Tensor, n],
-        predictions: Int[Tensor, n] | None = None,
+        labels: Int[Tensor, "n"],
+        predictions: Int[Tensor, "n"] | None = None,
     ) -> None:
         """Append a block."""
         rows = residuals.to(device="cpu", dtype=self.dtype).contiguous()

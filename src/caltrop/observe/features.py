@@ -1,0 +1,186 @@
+"""Features in hand: arrays become rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caltrop.linalg import matmul
+from caltrop.observe.evaluate import Tag, chosen_measures, evaluate_context
+from caltrop.observe.observation import Observation
+from caltrop.observe.reading import LayerReading, Source
+from caltrop.stats import IGNORED, ClassMoments, Head, HeadDecisions, Labels, check_range, read_labels
+from caltrop.stats.accumulator import row_blocks, working
+
+Array = np.ndarray | Tensor
+
+
+def measure(
+    features: Array,
+    labels: Array | Sequence[int],
+    *,
+    weights: Array | None = None,
+    bias: Array | None = None,
+    num_classes: int | None = None,
+    ignore_index: Sequence[int] | int = IGNORED,
+    layer: str = "features",
+    step: int | float | None = None,
+    split: str = "all",
+    measures: Sequence[str] | None = None,
+) -> Observation:
+    """Neural collapse of features in hand.
+
+    Parameters
+    ----------
+    features : [samples, dim], NumPy (memory-mapped too) or torch, any device and floating format; never copied whole.
+    labels : integers [samples] or [samples, 1], or one-hot [samples, classes].
+    weights, bias : the head that consumes these features, [classes, dim] and [classes].
+    num_classes : None takes the head's rows, or the largest label + 1.
+    ignore_index : labels to leave out.
+    measures : names from `caltrop.measures.names()`; None measures all whose inputs are given. The
+        dim × dim spectrum is kept up to 512 dimensions, or if one of its measures is asked for by name.
+
+    Returns
+    -------
+    Observation of one layer; variabilities carry a 95 % sampling half-width and the storage format's resolution.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For empty data, one class, counts that differ, labels that are no classes, features that are not
+        finite (layer, sample and coordinate are named), a head that does not fit.
+    KeyError
+        For an unknown measure.
+    """
+    wanted = chosen_measures(measures)
+    rows = _matrix(features, layer)
+    read = read_labels(labels, ignored(ignore_index))
+    if len(rows) != len(read.classes):
+        raise ValueError(
+            f"there are {len(rows)} feature rows but {len(read.classes)} labels; every sample needs one of each."
+        )
+    head = None if weights is None else Head.of(_tensor(weights), None if bias is None else _tensor(bias))
+    if head is None and bias is not None:
+        raise ValueError("bias= was given without weights=; a head is both, or weights alone.")
+    _check_head(head, rows.shape[1])
+    count = _num_classes(read, head, num_classes)
+    source = Source(in_hand=True, num_samples=int(read.kept.sum()))
+    reading = LayerReading(layer, wanted, source, num_classes=count, by_name=measures is not None)
+    _read(reading, rows, read, head if any(HeadDecisions in one.needs for one in wanted) else None)
+    notes = [] if bool(read.kept.all()) else [f"{int((~read.kept).sum())} ignored labels left out"]
+    seen = evaluate_context(reading.close(head), wanted, Tag(layer, split, step))
+    seen.notes = tuple(notes)
+    return seen
+
+
+def ignored(ignore_index: Sequence[int] | int) -> tuple[int, ...]:
+    """One ignored label or several, as a tuple."""
+    return (ignore_index,) if isinstance(ignore_index, int) else tuple(ignore_index)
+
+
+class HeadScores:
+    """The head's decisions on features, exact under a common offset.
+
+    Scores are taken of residuals to a centre, whose own scores are known in float64: with an offset of
+    1000, float32 scores of the features themselves would be rounding.
+    """
+
+    def __init__(self, head: Head, centre: Tensor, dtype: torch.dtype) -> None:
+        self._centre = centre.to(dtype)
+        self._weights = head.weights.to(dtype).T.contiguous()
+        scores = head.weights @ self._centre.double()
+        self._scores = (scores if head.bias is None else scores + head.bias).to(dtype)
+
+    def decide(self, rows: Tensor) -> Tensor:
+        """The class with the largest score, [samples]."""
+        residual = working(rows).to("cpu").to(self._centre.dtype) - self._centre
+        return (matmul(residual, self._weights) + self._scores).argmax(1)
+
+
+def _read(reading: LayerReading, rows: Array, labels: Labels, head: Head | None) -> None:
+    for part, classes, places in _blocks(rows, labels):
+        reading.first(part, classes, places)
+    reading.finish_first()
+    if not reading.needs_replay:
+        return
+    moments: ClassMoments | None = reading.moments
+    assert moments is not None
+    scores = None
+    if head is not None:
+        dtype = torch.float64 if moments.storage == torch.float64 else torch.float32
+        scores = HeadScores(head, moments.grand_mean, dtype)
+    for part, classes, _ in _blocks(rows, labels):
+        said = None if scores is None else torch.cat([scores.decide(part[block]) for block in row_blocks(*part.shape)])
+        reading.second(part, classes, said)
+
+
+def _blocks(rows: Array, labels: Labels) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Blocks of kept samples: features, labels, places."""
+    for block in row_blocks(len(rows), rows.shape[1]):
+        part, kept = _tensor(rows[block]), labels.kept[block]
+        classes, places = labels.classes[block], torch.arange(block.start, block.stop)
+        if not bool(kept.all()):
+            part, classes, places = part[kept.to(part.device)], classes[kept], places[kept]
+        if len(classes):
+            yield part, classes, places
+
+
+def _matrix(features: object, layer: str) -> Array:
+    rows = features if isinstance(features, Tensor | np.ndarray) else np.asarray(features)
+    if rows.ndim != 2:
+        raise ValueError(
+            f"features of '{layer}' have shape {list(rows.shape)}; expected [samples, dim]. "
+            "Flatten each sample (features.reshape(len(features), -1)) or pool it to one vector."
+        )
+    if len(rows) == 0 or rows.shape[1] == 0:
+        raise ValueError(f"features of '{layer}' have shape {list(rows.shape)}: there is nothing to measure.")
+    floating = rows.dtype.is_floating_point if isinstance(rows, Tensor) else np.issubdtype(rows.dtype, np.floating)
+    if not floating:
+        raise TypeError(
+            f"features of '{layer}' are {rows.dtype}; expected floating numbers. "
+            "If these really are features, convert them first (features.astype('float32'))."
+        )
+    return rows
+
+
+def _tensor(values: object) -> Tensor:
+    if isinstance(values, Tensor):
+        return values.detach()
+    array = np.asarray(values)
+    if not np.issubdtype(array.dtype, np.number):
+        raise TypeError(f"an array of type {array.dtype} holds no numbers.")
+    if array.dtype.itemsize > 8:
+        array = array.astype(np.float64)  # torch knows no wider format
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    return torch.from_numpy(array)
+
+
+def _check_head(head: Head | None, dim: int) -> None:
+    if head is not None and head.weights.shape[1] != dim:
+        raise ValueError(
+            f"the head's weights have shape {list(head.weights.shape)} but features have {dim} dimensions; "
+            "pass weights [classes, dim] of the layer that consumes these features."
+        )
+    if head is not None and not bool(torch.isfinite(head.weights).all()):
+        raise ValueError("the head's weights are not finite; nothing can be measured against them.")
+
+
+def _num_classes(labels: Labels, head: Head | None, num_classes: int | None) -> int:
+    kept = labels.classes[labels.kept]
+    if len(kept) == 0:
+        raise ValueError(
+            f"all {len(labels.classes)} labels are ignored; there is nothing to measure. Check ignore_index."
+        )
+    if head is not None and num_classes is not None and num_classes != head.num_classes:
+        raise ValueError(
+            f"num_classes={num_classes}, but the head has {head.num_classes} rows; leave num_classes out, "
+            "or pass the head that belongs to these classes."
+        )
+    known = head.num_classes if head is not None and num_classes is None else num_classes
+    return check_range(int(kept.min()), int(kept.max()), known, len(torch.unique(kept)))

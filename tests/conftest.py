@@ -1,0 +1,19 @@
+"""Shared fixtures. Shapes and types of every annotation in caltrop are checked while tests run."""
+
+from __future__ import annotations
+
+import os
+
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")
+
+from jaxtyping import install_import_hook  # noqa: E402
+
+# before anything of caltrop is imported
+install_import_hook("caltrop", "beartype.beartype")
+
+import matplotlib  # noqa: E402
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
+matplotlib.use("Agg")
