@@ -28,9 +28,7 @@ def study():
             Row("fc:input", "welch_gap", "W", math.nan, reason="two classes are always opposite"),
             Row("a", "variability_ratio", "tr", math.inf, reason="infinite: classes 3 and 5 coincide"),
         ),
-        per_class=(
-            ClassValues("fc:input", "variability_ratio", {0: 0.25, 7: math.nan}, split="train", step=3),
-        ),
+        per_class=(ClassValues("fc:input", "variability_ratio", {0: 0.25, 7: math.nan}, split="train", step=3),),
         pictures=(Picture("fc:input", (0, 7), ((1.0, -1.0), (-1.0, 1.0)), ((1.0,), (-1.0,)), (1.0,)),),
         title="Digits",
         clock="epoch",

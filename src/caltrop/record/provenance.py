@@ -30,9 +30,7 @@ PACKAGES = (
 )
 
 
-def provenance(
-    *, seconds: float | None = None, argv: Sequence[str] | None = None, **more: Any
-) -> dict[str, Any]:
+def provenance(*, seconds: float | None = None, argv: Sequence[str] | None = None, **more: Any) -> dict[str, Any]:
     """What a reader needs to trust or repeat a number, ready for JSON.
 
     Args:
