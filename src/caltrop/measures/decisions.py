@@ -51,6 +51,7 @@ def _accuracy_by_class(decisions: HeadDecisions) -> Tensor:
     symbol="accuracy",
     at_collapse=None,
     source="definition",
+    invariances="scale translation rotation",
     per_class=_accuracy_by_class,
     is_whole_model=True,
 )
@@ -73,7 +74,7 @@ def _bias_by_class(moments: ClassMoments, head: Head) -> Tensor:
     symbol="bias collapse",
     at_collapse=0.0,
     source="zhu2021geometric; a constant shift of the bias is free",
-    invariances="rotation",
+    invariances="scale translation rotation",
     per_class=_bias_by_class,
 )
 def bias_collapse(moments: ClassMoments, head: Head) -> float:

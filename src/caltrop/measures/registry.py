@@ -100,7 +100,8 @@ def measure(
 
     Its annotations say which statistics it needs. `invariances` are words out of `scale`,
     `translation`, `rotation`: what may be done to the features, and to the head with them so that its
-    scores stay the same, without changing the value. A variability gets a sampling half-width and a
+    scores stay the same, without changing the value; for a measure of the head alone, what may be done to
+    its rows (translation: the same row added to all). A variability gets a sampling half-width and a
     resolution.
 
     Raises

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from caltrop.linalg import COINCIDE
 from caltrop.measures.registry import Undefined, measure
 from caltrop.stats import Pairs, SpanMoments
 
@@ -14,7 +15,8 @@ from caltrop.stats import Pairs, SpanMoments
 def _refuse_coinciding(span: SpanMoments) -> None:
     if span.between_trace > 0:
         return
-    if float(span.spread.sum()) == 0:
+    # means of equal numbers carry rounding, so the spread about them does too
+    if float(span.spread.sum()) <= span.num_samples * (COINCIDE * span.span.scale) ** 2:
         raise Undefined("undefined: all features are equal")
     raise Undefined("infinite: all class means coincide", math.inf)
 
