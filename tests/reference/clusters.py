@@ -35,9 +35,12 @@ def unequal(sizes, dim, *, sigma=0.5, seed=1, offset=0.0, rank=None, dtype=np.fl
 
 def simplex(number, dim, copies=3):
     """An exact simplex in the first coordinates, without spread, and the head that is dual to it."""
-    corners = np.eye(number, dim) - np.eye(number, dim).mean(0)
+    # rows of an orthonormal basis of the contrasts (Helmert's), transposed: unit vectors seen from their average
+    contrasts = np.zeros((number, dim))
+    for k in range(1, number):
+        contrasts[:k, k - 1], contrasts[k, k - 1] = 1 / np.sqrt(k * (k + 1)), -np.sqrt(k / (k + 1))
     labels = np.repeat(np.arange(number), copies)
-    return corners[labels], labels, 2 * corners, np.zeros(number)
+    return contrasts[labels], labels, 2 * contrasts, np.zeros(number)
 
 
 def polygon(number, copies=3):
