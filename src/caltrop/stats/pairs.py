@@ -80,18 +80,16 @@ class _Scan:
         self._max(self.largest, cosines, left, right, pairs)
         self._max(self.largest_abs, cosines.abs(), left, right, pairs)
         # ‖û−v̂‖² = 2−2cos
-        inverse = -0.5 * torch.log((2 - 2 * cosines).clamp(min=0))
-        self._sum(self.log_inverse, inverse, left, right, pairs)
+        squares = 2 - 2 * cosines
+        self._exact(squares, pairs & (squares < CANCEL[self.work.dtype]), left, right, 1 / self.lengths)
+        squares = torch.where(squares <= COINCIDE**2, 0.0, squares)
+        self._sum(self.log_inverse, -0.5 * torch.log(squares), left, right, pairs)
 
     def _distances(self, products: Tensor, left: Tensor, right: Tensor, pairs: Tensor) -> None:
         size = self.norms[left, None].square() + self.norms[None, right].square()
         squares = size - 2 * products
         close = pairs & (squares < CANCEL[self.work.dtype] * size)
-        if bool(close.any()):
-            first, second = close.nonzero(as_tuple=True)
-            for part in torch.tensor_split(torch.arange(len(first)), range(TILE, len(first), TILE)):
-                gap = self.rows[left[first[part]]] - self.rows[right[second[part]]]
-                squares[first[part], second[part]] = gap.square().sum(1)
+        self._exact(squares, close, left, right, torch.ones_like(self.lengths))
         squares = torch.where(squares > self.floor, squares, 0.0)
         spread = self.variances[left, None] + self.variances[None, right]
         # no spread around two means at one place is 0/0: undefined, which NaN says
@@ -102,6 +100,14 @@ class _Scan:
             better = value < self.nearest[mine]
             self.nearest[mine] = torch.where(better, value, self.nearest[mine])
             self.partner[mine] = torch.where(better, theirs[place], self.partner[mine])
+
+    def _exact(self, squares: Tensor, close: Tensor, left: Tensor, right: Tensor, scale: Tensor) -> None:
+        """Replace squared distances that cancelled by those of the differences of scaled rows."""
+        first, second = close.nonzero(as_tuple=True)
+        for part in torch.arange(len(first)).split(TILE):
+            mine, theirs = left[first[part]], right[second[part]]
+            gap = self.rows[mine] * scale[mine, None] - self.rows[theirs] * scale[theirs, None]
+            squares[first[part], second[part]] = gap.square().sum(1)
 
     @staticmethod
     def _sum(into: Tensor, values: Tensor, left: Tensor, right: Tensor, pairs: Tensor) -> None:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from caltrop.linalg import COINCIDE
 from caltrop.stats.class_moments import ClassMoments
 
 
@@ -24,4 +25,7 @@ class TotalSpectrum:
             raise ValueError("the total spectrum needs the dim x dim scatter; pass scatter=True.")
         rows = (moments.means - moments.sample_mean) * moments.counts.sqrt()[:, None]
         total = (moments.scatter + rows.T @ rows) / moments.num_samples
-        return cls(torch.linalg.eigvalsh(total).flip(0).clamp(min=0))
+        values = torch.linalg.eigvalsh(total).flip(0)
+        # Means of equal features differ by rounding, which is no variance.
+        floor = (COINCIDE * float(torch.linalg.vector_norm(moments.means, dim=1).max())) ** 2
+        return cls(torch.where(values > floor, values, 0.0))
