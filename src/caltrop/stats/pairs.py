@@ -104,7 +104,7 @@ class _Scan:
     def _exact(self, squares: Tensor, close: Tensor, left: Tensor, right: Tensor, scale: Tensor) -> None:
         """Replace squared distances that cancelled by those of the differences of scaled rows."""
         first, second = close.nonzero(as_tuple=True)
-        for part in torch.arange(len(first)).split(TILE):
+        for part in torch.split(torch.arange(len(first)), TILE):
             mine, theirs = left[first[part]], right[second[part]]
             gap = self.rows[mine] * scale[mine, None] - self.rows[theirs] * scale[theirs, None]
             squares[first[part], second[part]] = gap.square().sum(1)
