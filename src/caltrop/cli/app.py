@@ -26,12 +26,13 @@ app.command("report")(report.report)
 app.command("env")(env.env)
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
         from importlib.metadata import version
 
         print(f"caltrop {version('caltrop')}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

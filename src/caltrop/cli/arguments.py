@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-SEVERAL = ("--layers", "--measures", "--checkpoint", "--ignore-index")
+SEVERAL = ("--layers", "--measures", "--checkpoint", "--ignore-index", "--classes")
+INTEGERS = ("--ignore-index", "--classes")
 _INTEGER = re.compile(r"[+-]?\d+")
 
 
 def spread(arguments: Sequence[str]) -> list[str]:
     """`--layers a b` as `--layers=a --layers=b`; everything else as it is.
 
-    Values end at the next option. --ignore-index takes integers only (also negative ones), so that a
-    file may follow it. After `--` nothing is changed.
+    Values end at the next option; where they are integers (also negative ones), at whatever is none, so
+    that a file may follow. After `--` nothing is changed.
     """
     out: list[str] = []
     rest = list(arguments)
@@ -30,7 +31,7 @@ def spread(arguments: Sequence[str]) -> list[str]:
 def _values(option: str, rest: Sequence[str]) -> list[str]:
     values: list[str] = []
     for argument in rest:
-        belongs = _INTEGER.fullmatch(argument) if option == "--ignore-index" else not argument.startswith("-")
+        belongs = _INTEGER.fullmatch(argument) if option in INTEGERS else not argument.startswith("-")
         if not belongs:
             break
         values.append(argument)
