@@ -21,8 +21,10 @@ $\\Sigma_B=\\frac1K\\sum_k(\\mu_k-\\mu_C)(\\mu_k-\\mu_C)^\\top$; $W$ and $b$ the
 Everywhere: covariances divide by N, never N−1. Classes without a sample are left out and named. What is undefined is
 NaN, with the reason in its row, never 0; with two classes the centred means are opposite whatever the data, so measures
 of their angles and norms say nothing and say so. Invariances are of the features together with a head whose scores stay
-the same; for measures of the head alone, of its rows, where translation adds the same row to all. Variabilities carry two more numbers: a 95 % sampling half-width, and the `resolution`, which is what rounding
-to the features' storage format would give by itself ([how](how.md)).
+the same; for measures of the head alone, of its rows, where translation adds the same row to all.
+
+Variabilities carry two more numbers: a 95 % sampling half-width, and the `resolution`, which is what rounding to the
+features' storage format would give by itself ([how](how.md)).
 
 | measure | symbol | needs | at exact collapse (K = 10, d = 512) | unchanged by | per class |
 |---|---|---|---|---|---|

@@ -40,7 +40,7 @@ class Context:
     """Statistics of one layer, restricted to the classes that have samples.
 
     `classes` are the labels of those classes, `absent` the others; `blocks` are disjoint parts of `span`
-    for the jackknife.
+    for the jackknife; `way` says how the features were read.
     """
 
     known: dict[type, Any]
@@ -49,6 +49,7 @@ class Context:
     blocks: tuple[SpanMoments, ...] = ()
     sample: tuple[Tensor, Tensor] | None = None
     notes: list[str] = field(default_factory=list)
+    way: tuple[str, ...] = ()
     _replicates: list[Context] | None = None
 
     @classmethod

@@ -16,7 +16,7 @@ from caltrop.observe.context import Context, listed
 from caltrop.observe.observation import Observation
 from caltrop.observe.pictures import picture_of
 from caltrop.rows import ClassValues, Row
-from caltrop.stats import Pairs, SpanMoments
+from caltrop.stats import Head, Pairs, SpanMoments
 
 CONFIDENCE = 0.95
 # The scan over all pairs is not repeated for every block beyond this many classes.
@@ -91,7 +91,9 @@ def _statistics(measure: Measure, context: Context) -> tuple[Any, ...]:
 
 def _row(measure: Measure, context: Context, layer: str, tag: Tag) -> Row:
     measured = measure.evaluate(_statistics(measure, context))
-    notes = [*tag.notes, *context.notes]
+    # how features were pooled and read says nothing about numbers of the head alone or of the whole model
+    of_features = measure.needs != (Head,) and not measure.is_whole_model
+    notes = [*tag.notes, *context.way, *context.notes] if of_features else [*context.notes]
     if context.absent:
         notes.append(f"absent classes left out: {listed(context.absent)}")
     half_width = resolution = None

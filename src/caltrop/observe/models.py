@@ -252,7 +252,8 @@ class _SplitReader:
     def _evaluated(self, step: int | float | None) -> Iterator[Observation]:
         for layer, reading in self.readings.items():
             head = self.head if layer == self.probe.head_layer else None
-            notes = (self.probe.poolings[layer],) if layer in self.probe.poolings else ()
+            pooling = self.probe.poolings.get(layer, "vector")
+            notes = () if pooling == "vector" else (pooling,)
             yield evaluate_context(reading.close(head), self.wanted, Tag(layer, self.split, step, "trained", "", notes))
 
 

@@ -134,7 +134,7 @@ class LayerReading:
             context = Context.of_seen(self._second.close(), self._moments, head)
         else:
             context = Context.of_statistics([self._moments] if head is None else [self._moments, head])
-        context.notes.insert(0, self._way_note())
+        context.way = (self._way_note(),)
         return context
 
     def abandon(self) -> None:
