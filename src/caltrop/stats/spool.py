@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 # Up to here the spool lies in memory, then in a temporary file that has no name and cannot be left behind.
-MEMORY_BYTES = 2**28
+MEMORY_BYTES = 2**26
 CHUNK_ROWS = 4096
 
 
