@@ -1,4 +1,4 @@
-"""Made-up studies that look like real ones: features are drawn, pictures computed from them, rows follow plausible courses.
+"""Made-up studies that look like real ones: pictures of drawn features, rows that follow plausible courses.
 
 Everything is seeded; the numbers mean nothing beyond having realistic sizes and shapes.
 """
@@ -14,7 +14,7 @@ from caltrop.rows import ClassValues, Picture, Row, Study
 EPOCHS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 63, 87, 120)
 LAYERS = ("conv1", "layer1", "layer2", "layer3", "layer4", "fc:input")
 
-# name: symbol, value at the first epoch, at the last, value at collapse, carries resolution and half width
+# name: symbol, value at the first epoch, at the last, at exact collapse
 COURSES = {
     "within_class_variability": ("NC1", 0.29, 0.0077, 0.0),
     "within_class_variability_resolved": ("NC1", 0.28, 0.0074, 0.0),

@@ -9,6 +9,7 @@ from caltrop.report.curves import curves, footnotes
 from caltrop.report.glossary import FAMILIES, entry
 from caltrop.report.hover import Hover
 from caltrop.report.markup import esc
+from caltrop.report.numbers import typeset, with_spread
 from caltrop.report.profile import profile
 from caltrop.report.sentences import curve_sentence, missing_sentence, profile_sentence
 from caltrop.report.series import Series, all_series, last_rows, layers_of, measures_of
@@ -61,11 +62,23 @@ def _figures(
     if moves:
         sentence = curve_sentence(series, clock)
         parts.append(_figure(hover.take(curves(series, layers, clock, sentence)), sentence, footnotes(series)))
-    has_layers = len({row.layer for row in lasts}) > 1
-    if (has_layers or not moves) and not all(math.isnan(row.value) for row in lasts):
+    if len({row.layer for row in lasts}) > 1 and not all(math.isnan(row.value) for row in lasts):
         sentence = profile_sentence(lasts, clock)
         parts.append(_figure(hover.take(profile(lasts, layers, clock, sentence)), sentence))
+    elif not moves:
+        parts.append(_plain(lasts, clock))
     return "".join(parts) + missing
+
+
+def _plain(lasts: Sequence[Row], clock: str | None) -> str:
+    """One layer at one step needs no axes: its numbers stand alone."""
+    several = len({row.split for row in lasts}) > 1
+    values = "".join(
+        f"<span>{esc(typeset(with_spread(row.value, row.half_width)))}"
+        f"{f' <small>{esc(row.split)}</small>' if several else ''}</span>"
+        for row in lasts
+    )
+    return f'<p class="plain">{values}</p><p>{esc(profile_sentence(lasts, clock))}</p>'
 
 
 def _figure(svg: str, sentence: str, foot: str = "") -> str:

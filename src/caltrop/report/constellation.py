@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from caltrop.report.drawing import WIDTH, svg
+from caltrop.report.drawing import WIDTH, svg, text
 from caltrop.report.gallery import Point, Shot
-from caltrop.report.markup import coordinate, esc
+from caltrop.report.markup import coordinate
 from caltrop.report.palette import CLASS_COLOURS
 from caltrop.report.series import layer_name
 
-YAW, PITCH = 0.55, 0.3
+YAW, PITCH = 0.42, 0.16
 LABELS_UP_TO = 30
 _CENTRE = WIDTH / 2
 _SPIKE = 9.0
@@ -39,19 +39,20 @@ def constellation_sentence(shot: Shot) -> str:
     """Which projection is shown, how much of the class means it holds, and what exact collapse looks like."""
     count = len(shot.source.labels)
     share = f"{100 * min(1.0, sum(shot.source.explained[: shot.axes])):.0f} %"
-    arrows = " and arrows (rows of the last layer)" if shot.head else ""
     if shot.axes == 0:
         return f"At {layer_name(shot.source.layer)} all class means coincide: there is nothing to draw."
     if shot.axes == 1:
         return f"Two class means lie on one line{'; arrows are rows of the last layer' if shot.head else ''}."
     if shot.axes == 3:
         return (
-            f"The four class means in three dimensions, which hold {share} of their scatter; "
-            f"at exact collapse the four spikes{arrows} are equal and as far apart as they can be, and the points are gone."
+            f"The four class means in three dimensions, which hold {share} of their scatter; at exact collapse "
+            f"the spikes{' and arrows' if shot.head else ''} are of one length and as far apart as they can be, "
+            "and every feature sits on a tip."
         )
     return (
         f"{count} class means in the plane of their two leading axes, which holds {share} of their scatter; "
-        f"at exact collapse the points of a class sit on the tip of its arm{' and its arrow on top' if shot.head else ''}."
+        "at exact collapse every feature sits on the tip of its class's arm"
+        f"{', and so does the arrow' if shot.head else ''}."
     )
 
 
@@ -78,7 +79,7 @@ def _cloud(shot: Shot, radius: float) -> list[tuple[float, str]]:
         if 0 < x < WIDTH and 0 < y < WIDTH:
             colour = _colour(shot, label)
             pieces.append(
-                (depth - 9, f'<circle class="dust {colour}" cx="{coordinate(x)}" cy="{coordinate(y)}" r="1.7"/>')
+                (depth - 99, f'<circle class="dust {colour}" cx="{coordinate(x)}" cy="{coordinate(y)}" r="1.7"/>')
             )
     return pieces
 
@@ -91,17 +92,19 @@ def _arms(shot: Shot, radius: float) -> list[tuple[float, str]]:
         x, y, depth = project(point, _CENTRE / radius)
         colour = _colour(shot, label)
         shape = _spike(x, y) if shot.axes == 3 else f'<path class="arm" d="M172 172L{coordinate(x)} {coordinate(y)}"/>'
-        tip = f'<circle class="tip" cx="{coordinate(x)}" cy="{coordinate(y)}" r="{4 if len(shot.labels) <= 30 else 2.5}"/>'
+        radius_of_tip = 4 if len(shot.labels) <= LABELS_UP_TO else 2.5
+        tip = f'<circle class="tip" cx="{coordinate(x)}" cy="{coordinate(y)}" r="{radius_of_tip}"/>'
         pieces.append((depth, f'<g class="{colour}">{shape}{tip}{_label(shot, label, x, y)}</g>'))
     return pieces
 
 
 def _spike(x: float, y: float) -> str:
-    """A tapered arm, wide at the centre: the iron of a caltrop."""
+    """A tapered arm, wide at the centre, its sides in light and in shade: the iron of a caltrop."""
     length = math.hypot(x - _CENTRE, y - _CENTRE) or 1.0
     across, down = _SPIKE * (_CENTRE - y) / length, _SPIKE * (x - _CENTRE) / length
-    corners = f"M{coordinate(_CENTRE + across)} {coordinate(_CENTRE + down)}L{coordinate(x)} {coordinate(y)}"
-    return f'<path class="spike" d="{corners}L{coordinate(_CENTRE - across)} {coordinate(_CENTRE - down)}z"/>'
+    tip, right = f"{coordinate(x)} {coordinate(y)}", f"{coordinate(_CENTRE + across)} {coordinate(_CENTRE + down)}"
+    left = f"{coordinate(_CENTRE - across)} {coordinate(_CENTRE - down)}"
+    return f'<path class="spike" d="M{left}L{tip}L{right}z"/><path class="shade" d="M172 172L{tip}L{left}z"/>'
 
 
 def _label(shot: Shot, label: int, x: float, y: float) -> str:
@@ -109,7 +112,7 @@ def _label(shot: Shot, label: int, x: float, y: float) -> str:
         return ""
     length = math.hypot(x - _CENTRE, y - _CENTRE) or 1.0
     beyond_x, beyond_y = x + 13 * (x - _CENTRE) / length, y + 13 * (y - _CENTRE) / length + 4
-    return f'<text class="halo" x="{coordinate(beyond_x)}" y="{coordinate(beyond_y)}" text-anchor="middle">{esc(label)}</text>'
+    return text(beyond_x, beyond_y, str(label), "halo", "middle")
 
 
 def _head(shot: Shot, radius: float) -> list[tuple[float, str]]:
@@ -118,14 +121,14 @@ def _head(shot: Shot, radius: float) -> list[tuple[float, str]]:
         if not _drawable(point):
             continue
         x, y, depth = project(point, _CENTRE / radius)
-        turn = math.atan2(y - _CENTRE, x - _CENTRE)
-        barbs = [(x - 8 * math.cos(turn + side), y - 8 * math.sin(turn + side)) for side in (0.45, -0.45)]
-        (ax, ay), (bx, by) = barbs
+        length = math.hypot(x - _CENTRE, y - _CENTRE) or 1.0
+        p, q = (x - _CENTRE) / length, (y - _CENTRE) / length
         commands = (
-            f"M172 172L{coordinate(x)} {coordinate(y)}M{coordinate(ax)} {coordinate(ay)}"
-            f"L{coordinate(x)} {coordinate(y)}L{coordinate(bx)} {coordinate(by)}"
+            f"M172 172L{coordinate(x)} {coordinate(y)}"
+            f"M{coordinate(x - 7 * p + 3.5 * q)} {coordinate(y - 7 * q - 3.5 * p)}"
+            f"L{coordinate(x)} {coordinate(y)}L{coordinate(x - 7 * p - 3.5 * q)} {coordinate(y - 7 * q + 3.5 * p)}"
         )
-        pieces.append((depth + 0.01, f'<path class="arrow" d="{commands}"/>'))
+        pieces.append((depth, f'<path class="arrow" d="{commands}"/>'))
     return pieces
 
 

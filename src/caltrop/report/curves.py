@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from caltrop.report.numbers import brief, tick, typeset, with_spread
 from caltrop.report.palette import MARKERS, dash, marker
 from caltrop.report.scales import Scale, step_scale, value_scale
 from caltrop.report.sentences import focus
-from caltrop.report.series import Series, layer_name, moment, splits_of, steps_of, variant
+from caltrop.report.series import Series, layer_name, moment, named, splits_of, steps_of, variant
 from caltrop.rows import Row
 
 _LEFT, _GAP, _RIGHT = 43.0, 11.0, 5.0
+_HAIR = 1.5  # a ribbon thinner than its line cannot be seen
 _TITLE, _PLOT, _FOOT = 18.0, 118.0, 34.0
 
 
@@ -40,17 +42,20 @@ def curves(series: Sequence[Series], layers: tuple[str, ...], clock: str | None,
     width = (WIDTH - _LEFT - _RIGHT - (columns - 1) * _GAP) / columns
     body: list[str] = []
     points: list[tuple[float, float, str, str]] = []
+    panels: dict[str, Panel] = {}
     for index, split in enumerate(splits):
         left = _LEFT + (index % columns) * (width + _GAP)
         top = (index // columns) * (_TITLE + _PLOT + _FOOT) + _TITLE
         panel = _panel(rows, left, width, top, layers, clock)
+        panels[split] = panel
         shown = [one for one in series if one.split == split]
         body += [text(left, top - 6, shorten(split, 20), "head")] if splits != ("all",) else []
         body += _frame(panel, names=index % columns == 0)
-        body += _ideals(panel, series, labelled=index == 0)
+        body += _ideals(panel, series)
         for one in shown:
             body += _series(panel, one)
             points += [_hover(panel, row) for row in one.rows if not math.isnan(row.value)]
+    body.append(_label(panels, series))
     height = math.ceil(len(splits) / columns) * (_TITLE + _PLOT + _FOOT)
     return Drawing(svg(body, height, label, "curves"), tuple(points))
 
@@ -104,45 +109,65 @@ def _frame(panel: Panel, names: bool) -> list[str]:
     return body
 
 
-def _ideals(panel: Panel, series: Sequence[Series], labelled: bool) -> list[str]:
+def _ideals(panel: Panel, series: Sequence[Series]) -> list[str]:
     """The value at exact collapse as a dashed line; several where it differs between layers."""
-    main = focus(series)
-    named = None if main is None else main.last.at_collapse
     values = {row.at_collapse for one in series for row in one.rows if row.at_collapse is not None}
     left, right = panel.across.start - 5, panel.across.end + 5
-    body = [
+    return [
         path(f"M{coordinate(left)} {coordinate(panel.up.at(value))}H{coordinate(right)}", "ideal")
         for value in sorted(values)
         if math.isfinite(value)
     ]
-    if labelled and named is not None and math.isfinite(named):
-        height = panel.up.at(named)
-        below_axis = panel.up.kind == "log" and named <= 0
-        near_top = height - panel.up.end < 16
-        prefix = "↓ " if below_axis else ""
-        words = f"{prefix}exact collapse: {typeset(brief(named))}"
-        body.append(text(left + 3, height + (13 if near_top else -5), words, "halo"))
-    return body
+
+
+def _label(panels: dict[str, Panel], series: Sequence[Series]) -> str:
+    """Words beside the dashed line of the last layer, where they cover the least of the curves."""
+    main = focus(series)
+    ideal = None if main is None else main.last.at_collapse
+    if ideal is None or not math.isfinite(ideal):
+        return ""
+    below_axis = any(panel.up.kind == "log" for panel in panels.values()) and ideal <= 0
+    words = f"{'↓ ' if below_axis else ''}exact collapse: {typeset(brief(ideal))}"
+    wide = 6.0 * len(words)
+    places: list[tuple[int, int, float, float]] = []
+    for split, panel in panels.items():
+        drawn = [spot for one in series if one.split == split for spot in _sampled(panel, one)]
+        for x in (panel.across.start - 2, panel.across.end + 2 - wide):
+            for y in (panel.up.at(ideal) - 5, panel.up.at(ideal) + 13):
+                if panel.up.end + 6 <= y <= panel.up.start - 1:
+                    covered = sum(x - 4 < px < x + wide + 4 and y - 13 < py < y + 4 for px, py in drawn)
+                    places.append((covered, len(places), x, y))
+    _, _, x, y = min(places)
+    return text(x, y, words, "halo")
+
+
+def _sampled(panel: Panel, series: Series) -> list[tuple[float, float]]:
+    """Places on the drawn line, close enough together to see what a label would cover."""
+    ends = [panel.point(row) for row in series.finite]
+    shares = [index / 12 for index in range(13)]
+    return ends[:1] + [
+        (ax + share * (bx - ax), ay + share * (by - ay))
+        for (ax, ay), (bx, by) in itertools.pairwise(ends)
+        for share in shares
+    ]
 
 
 def _series(panel: Panel, series: Series) -> list[str]:
-    place = panel.layers.index(series.layer)
-    shape, last = marker(place), place == len(panel.layers) - 1
+    place, count = panel.layers.index(series.layer), named(panel.layers)
     finite = series.finite
-    hollow = [panel.point(row) for row in finite if below_resolution(row)]
-    on_floor = [row for row in finite if panel.up.kind == "log" and row.value <= 0]
-    solid = [panel.point(row) for row in finite if not below_resolution(row) and row not in on_floor]
-    infinite = [panel.point(row) for row in series.rows if math.isinf(row.value)]
+    hollow = marks([panel.point(row) for row in finite if below_resolution(row)], marker(place))
+    hollow += marks([panel.point(row) for row in finite if panel.up.kind == "log" and row.value <= 0], MARKERS[4])
+    hollow += marks([panel.point(row) for row in series.rows if math.isinf(row.value)], MARKERS[3])
     course = line([panel.point(row) if math.isfinite(row.value) else None for row in series.rows])
-    edge = marks([panel.point(row) for row in on_floor], MARKERS[4]) + marks(infinite, MARKERS[3])
-    inside = [
+    # hollow marks lie over the line's own filled ones
+    return [
+        f'<g class="l{place}">',
         path(_band(panel, finite), "band"),
         path(_resolution(panel, series), "resolution"),
-        path(course, "line last" if last else "line", dash(place, len(panel.layers))),
-        path(marks(solid, shape), "dots"),
-        path(marks(hollow, shape) + edge, "hollow"),
+        path(course, "line last" if place >= count - 1 else "line", dash(place, count)),
+        path(hollow, "hollow"),
+        "</g>",
     ]
-    return [f'<g class="l{place}">', *inside, "</g>"]
 
 
 def _band(panel: Panel, rows: Sequence[Row]) -> str:
@@ -153,7 +178,9 @@ def _band(panel: Panel, rows: Sequence[Row]) -> str:
     upper = [(panel.across.at(_step(row)), panel.up.at(row.value + (row.half_width or 0))) for row in wide]
     lower = [(panel.across.at(_step(row)), panel.up.at(row.value - (row.half_width or 0))) for row in wide]
     if len(wide) == 1:
-        return f"{line([*upper, *lower])}"
+        return line([*upper, *lower])
+    if max(below[1] - above[1] for above, below in zip(upper, lower, strict=True)) < _HAIR:
+        return ""
     return line([*upper, *reversed(lower)]) + "z"
 
 

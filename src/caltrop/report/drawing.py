@@ -48,15 +48,15 @@ def path(commands: str, kind: str, dashes: str = "") -> str:
 
 
 def line(points: Sequence[tuple[float, float] | None]) -> str:
-    """Path commands through `points`; None breaks the line."""
-    commands, pen = [], "M"
+    """Path commands through `points`; None breaks the line, and a point alone stays a point."""
+    runs: list[list[str]] = [[]]
     for point in points:
         if point is None:
-            pen = "M"
-            continue
-        commands.append(f"{pen}{coordinate(point[0])} {coordinate(point[1])}")
-        pen = "L"
-    return "".join(commands)
+            runs.append([])
+        else:
+            runs[-1].append(f"{coordinate(point[0])} {coordinate(point[1])}")
+    # without a second vertex a renderer draws neither line nor marker
+    return "".join(f"M{'L'.join(run)}{'h0' if len(run) == 1 else ''}" for run in runs if run)
 
 
 def marks(points: Sequence[tuple[float, float]], shape: str) -> str:

@@ -14,7 +14,7 @@ _HALF = 2047
 
 
 def encode(values: Iterable[float], bound: float) -> str:
-    """Values in [-bound, bound] on 4095 levels, so that 0 and both ends are exact; what is not a number has its own code."""
+    """Values in [-bound, bound] on 4095 levels: 0 and both ends are exact, what is not a number has its own code."""
     return "".join(_pair(value, bound) for value in values)
 
 

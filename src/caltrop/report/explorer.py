@@ -35,22 +35,26 @@ def explorer(shown: Gallery, clock: str | None) -> str:
 
 def explorer_data(shown: Gallery, clock: str | None) -> dict[str, Any]:
     """What the script needs to draw any choice; `shots` runs over layers, then splits, then steps."""
+    words: dict[str, int] = {}
+    shots = [
+        _packed(shown, shown.shots.get((layer, split, step)), clock, words)
+        for layer in shown.layers
+        for split in shown.splits
+        for step in shown.steps
+    ]
     return {
+        "words": list(words),
         "steps": [moment(clock, step) for step in shown.steps],
         "splits": len(shown.splits),
-        "shots": [
-            _packed(shown, shown.shots.get((layer, split, step)), clock)
-            for layer in shown.layers
-            for split in shown.splits
-            for step in shown.steps
-        ],
+        "shots": shots,
     }
 
 
-def _packed(shown: Gallery, shot: Shot | None, clock: str | None) -> dict[str, Any] | None:
+def _packed(shown: Gallery, shot: Shot | None, clock: str | None, words: dict[str, int]) -> dict[str, Any] | None:
     if shot is None:
         return None
     radius = shown.radius(shot.source.layer, shot.source.split)
+    said = [_chosen(shot.source, clock), matrix_sentence(shot), constellation_sentence(shot)]
     upper = [value for row, values in enumerate(shot.cosines) for value in values[row + 1 :]]
     cloud = sorted(shot.cloud, key=lambda entry: shot.labels.index(entry[0]))
     return {
@@ -58,11 +62,11 @@ def _packed(shown: Gallery, shot: Shot | None, clock: str | None) -> dict[str, A
         "a": shot.axes,
         "r": round(radius, 4),
         "m": encode(upper, 1.0),
-        "p": _points([point for point in shot.points], radius),
-        "h": _points([point for point in shot.head or ()], radius),
+        "p": _points(shot.points, radius),
+        "h": _points(shot.head or (), radius),
         "c": _points([point for _, point in cloud], radius),
         "n": [sum(label == own for label, _ in cloud) for own in shot.labels],
-        "s": [_chosen(shot.source, clock), matrix_sentence(shot), constellation_sentence(shot)],
+        "s": [words.setdefault(sentence, len(words)) for sentence in said],
     }
 
 
@@ -108,9 +112,13 @@ def _key(shot: Shot) -> str:
     parts += ["arrows are rows of the last layer"] if shot.head else []
     parts += ["faint points a sample of the features"] if shot.cloud else []
     lengths = "Lengths are relative to the average class mean; points beyond the frame are cut off."
-    turn = " Drag sideways, or use the arrow keys, to turn it." if shot.axes == 3 else ""
-    still = " The view is turned so that the first class points up." if shot.axes > 1 else ""
-    return f"{', '.join(parts)}. {lengths}{still}{turn}"
+    if shot.axes == 3:
+        still = " The view is turned so that the first class points up; drag it, or use the arrow keys, to turn it."
+    elif shot.axes == 2:
+        still = " The plane is turned so that classes move as little as possible between steps."
+    else:
+        still = ""
+    return f"{', '.join(parts)}. {lengths}{still}"
 
 
 def _small_print(shown: Gallery, shot: Shot) -> str:

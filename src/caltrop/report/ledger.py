@@ -28,7 +28,7 @@ def rows_table(study: Study) -> str:
     head = "".join(f'<th scope="col" class="{kind}">{esc(name)}</th>' for name, kind in heads)
     body = "".join(_line(row, varied, stepped) for row in lasts)
     return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="All rows of the last step">'
+        '<div class="scroll tall" tabindex="0" role="region" aria-label="All rows of the last step">'
         f'<table class="ledger" id="ledger"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
@@ -108,7 +108,8 @@ def _classes(entries: Sequence[ClassValues], clock: str | None, measure: str) ->
     last = max(entries, key=_when)
     caption = f"<caption>{esc(moment(clock, last.step))}</caption>" if last.step is not None else ""
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{esc(measure)} by class"><table>{caption}<thead><tr>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{esc(measure)} by class">'
+        f"<table>{caption}<thead><tr>"
         f'<th scope="col">Layer</th><th scope="col">Split</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 

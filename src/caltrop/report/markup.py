@@ -16,6 +16,11 @@ def esc(text: object) -> str:
     return html.escape(_printable(text), quote=True)
 
 
+def prose(text: str) -> str:
+    """`text` for element content, with words in `backticks` set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", esc(text))
+
+
 def script_json(value: Any) -> str:
     """Compact JSON that cannot end or confuse the script element it stands in."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))

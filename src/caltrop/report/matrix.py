@@ -36,7 +36,7 @@ def matrix_sentence(shot: Shot) -> str:
     low, high = typeset(f"{min(others):.2f}"), typeset(f"{max(others):.2f}")
     ideal = typeset(brief(-1 / (count - 1)))
     if count == 2:
-        return "Two centred class means always point in opposite directions, so this cosine is −1 whatever the network does."
+        return "Two centred class means always point in opposite directions: this cosine is −1 in any network."
     if low == high:
         return f"The cosine between any two different classes is {low}; exact collapse would make it {ideal}."
     return (
@@ -66,7 +66,7 @@ def _cells(shot: Shot) -> list[str]:
             levels.setdefault(_level(value), []).append(f"M{coordinate(x)} {coordinate(y)}{_square(side)}")
             if count <= NUMBERS_UP_TO:
                 numbers.append(text(x + side / 2, y + side / 2 + 4, short_cosine(value), "cell", "middle"))
-    every = max(1, math.ceil(count / NUMBERS_UP_TO))
+    every = next(every for every in (1, 2, 5, 10) if count <= every * NUMBERS_UP_TO)
     for index in range(0, count, every):
         middle = MARGIN + (index + 0.5) * side
         names.append(text(MARGIN - 5, middle + 4, str(shot.labels[index]), anchor="end"))
@@ -99,7 +99,8 @@ def _legend(count: int) -> list[str]:
     width = SIDE / pieces
     tones: dict[int, list[str]] = {}
     for piece in range(pieces):
-        commands = f"M{coordinate(MARGIN + piece * width)} {coordinate(top)}h{coordinate(width)}v{_BAR:.0f}h-{coordinate(width)}z"
+        start = f"M{coordinate(MARGIN + piece * width)} {coordinate(top)}"
+        commands = f"{start}h{coordinate(width)}v{_BAR:.0f}h-{coordinate(width)}z"
         tones.setdefault(_level((piece + 0.5) / pieces * 2 - 1), []).append(commands)
     body = [_tone("".join(commands), level) for level, commands in tones.items()]
     body += [text(MARGIN, top + 28, "−1"), text(MARGIN + SIDE, top + 28, "1", anchor="end")]

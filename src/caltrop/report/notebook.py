@@ -42,7 +42,8 @@ def html_table(rows: Iterable[Row], verdict: str | None = None) -> str:
     return (
         f'<div style="overflow-x:auto;max-width:100%">{above}'
         f'<table style="border-collapse:collapse;font-size:13px;line-height:1.4">'
-        f'<caption style="text-align:left;opacity:.75;padding-bottom:4px">Shown: {esc(which_step(rows, lasts))}.</caption>'
+        '<caption style="text-align:left;opacity:.75;padding-bottom:4px">'
+        f"Shown: {esc(which_step(rows, lasts))}.</caption>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 

@@ -39,14 +39,16 @@ def with_spread(value: float, half_width: float | None) -> str:
 
 
 def brief(value: float) -> str:
-    """Two digits, for sentences and headlines; values next to a whole number keep what tells them apart."""
+    """Two digits, for sentences and headlines; shares next to 1 keep the digits that tell them from it."""
     if not math.isfinite(value) or value == round(value):
         return number(value)
-    if abs(value) >= 100:
-        return f"{value:.0f}" if abs(value) < 1e6 else _significant(value, 2)
+    if 100 <= abs(value) < 1e6:
+        return f"{value:.0f}"
+    if abs(value) < 1e-3:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
     text = _significant(value, 2)
-    hides_a_difference = abs(value) < 2 and float(text) == round(value)
-    return _significant(value, 4) if hides_a_difference else text
+    return _significant(value, 4) if abs(value) < 1 and abs(float(text)) == 1 else text
 
 
 def tick(value: float) -> str:

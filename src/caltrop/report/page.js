@@ -1,186 +1,164 @@
-// Hover, epoch slider, rotation and sorting. Everything it draws lies in the page already.
+// Hover, epoch slider, rotation and sorting. Everything drawn here lies in the page already; geometry
+// and words follow matrix.py and constellation.py.
 "use strict";
 (() => {
-  const find = (query) => document.querySelector(query);
-  const all = (query) => [...document.querySelectorAll(query)];
-  const { hover, explorer } = JSON.parse(find("#data").textContent);
-  const tip = find("#tip");
-  const points = new Map();
-  let hot, held;
+const find = (query) => document.querySelector(query);
+const all = (query) => [...document.querySelectorAll(query)];
+const on = (target, names, act) => names.split(" ").forEach((name) => target.addEventListener(name, act));
+const { hover, explorer } = JSON.parse(find("#data").textContent);
+const { abs, min, max, sin, cos, hypot, round } = Math;
 
-  // --- hover, tap and keyboard: the nearest point of a chart says its value
-  const say = (svg, index) => {
-    const [x, y, text] = points.get(svg)[index];
-    const box = svg.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
-    if (!hot) hot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
-    Object.entries({ class: "hot", cx: x, cy: y, r: 6 }).forEach((pair) => hot.setAttribute(...pair));
-    svg.append(hot);
-    tip.textContent = text;
-    tip.hidden = false;
-    const left = box.left + x * scale - tip.offsetWidth / 2, top = box.top + y * scale - tip.offsetHeight - 12;
-    tip.style.left = Math.max(4, Math.min(innerWidth - tip.offsetWidth - 4, left)) + "px";
-    tip.style.top = (top < 4 ? box.top + y * scale + 14 : top) + "px";
-    svg.at = index;
-  };
-  const hush = () => { tip.hidden = true; hot && hot.remove(); };
-  const nearest = (svg, event) => {
-    const box = svg.getBoundingClientRect(), scale = svg.viewBox.baseVal.width / box.width;
-    const px = (event.clientX - box.left) * scale, py = (event.clientY - box.top) * scale;
+// The nearest point of a chart says its value: pointer, tap, or arrow keys. spots: [x, y, text]
+const tip = find("#tip"), spots = new Map(), ring = document.createElementNS("http://www.w3.org/2000/svg", "circle");
+let held;
+const hush = () => { tip.hidden = true; ring.remove(); };
+const say = (svg, index) => {
+  const [x, y, text] = spots.get(svg)[svg.at = index];
+  const box = svg.getBoundingClientRect(), scale = box.width / 344, above = box.top + y * scale;
+  for (const [name, value] of [["class", "hot"], ["cx", x], ["cy", y], ["r", 6]]) ring.setAttribute(name, value);
+  svg.append(ring);
+  tip.textContent = text;
+  tip.hidden = false;
+  tip.style.left = max(4, min(innerWidth - tip.offsetWidth - 4, box.left + x * scale - tip.offsetWidth / 2)) + "px";
+  tip.style.top = (above < tip.offsetHeight + 16 ? above + 14 : above - tip.offsetHeight - 12) + "px";
+};
+all("svg.curves, svg.profile").forEach((svg, i) => spots.set(svg, hover.charts[i].map(([x, y, where, value]) => [x, y, hover.places[where] + "\n" + value])));
+all("svg.chart[tabindex]").forEach((svg) => {
+  on(svg, "pointermove pointerdown", (event) => {
+    const box = svg.getBoundingClientRect(), scale = 344 / box.width;
     let best = -1, least = 900;
-    points.get(svg).forEach(([x, y], i) => {
-      const away = (x - px) ** 2 + (y - py) ** 2;
+    if (!held) spots.get(svg)?.forEach(([x, y], i) => {
+      const away = hypot(x - (event.clientX - box.left) * scale, y - (event.clientY - box.top) * scale) ** 2;
       if (away < least) [best, least] = [i, away];
     });
-    return best;
-  };
-  const charts = all("svg.curves, svg.profile");
-  charts.forEach((svg, i) => points.set(svg, hover.charts[i].map(([x, y, where, value]) => [x, y, hover.places[where] + "\n" + value])));
-  all("svg.chart").forEach((svg) => {
-    const look = (event) => {
-      if (held || !points.has(svg)) return;
-      const best = nearest(svg, event);
-      best < 0 ? hush() : say(svg, best);
-    };
-    svg.addEventListener("pointermove", look);
-    svg.addEventListener("pointerdown", look);
-    svg.addEventListener("pointerleave", hush);
-    svg.addEventListener("blur", hush);
-    svg.addEventListener("keydown", (event) => {
-      const turn = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 }[event.key];
-      if (event.key === "Escape") hush();
-      if (!turn || !points.has(svg)) return;
-      event.preventDefault();
-      if (svg.matches(".turns")) return rotate(...(event.key.length > 8 || event.key[5] === "L" ? [turn * 0.12, 0] : [0, turn * 0.12]));
-      const count = points.get(svg).length;
-      if (count) say(svg, ((svg.at ?? (turn > 0 ? -1 : 0)) + turn + count) % count);
-    });
+    best < 0 ? hush() : say(svg, best);
   });
+  on(svg, "pointerleave blur", (event) => event.pointerType === "touch" || hush());
+  on(svg, "keydown", (event) => {
+    const way = ["ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"].indexOf(event.key), sign = way < 2 ? -1 : 1, list = spots.get(svg);
+    if (way < 0 || !list?.length) return hush();
+    event.preventDefault();
+    if (svg.matches(".turns")) way % 2 ? rotate(0, sign * 0.12) : rotate(sign * 0.12, 0);
+    else say(svg, ((svg.at ?? (sign > 0 ? -1 : 0)) + sign + list.length) % list.length);
+  });
+});
+on(window, "scroll", hush);
 
-  // --- class means: 12 bits in two characters; 4095 is "not a number"
-  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  const decode = (text, bound) => {
-    const out = [];
-    for (let i = 0; i < text.length; i += 2) {
-      const code = letters.indexOf(text[i]) * 64 + letters.indexOf(text[i + 1]);
-      out.push(code > 4094 ? NaN : (code / 2047 - 1) * bound);
-    }
-    return out;
-  };
-  const grid = find("svg.matrix"), sky = find("svg.constellation");
-  let shot, yaw = 0.55, pitch = 0.3;
-  const minus = (text) => text.replace("-", "−");
-  const short = (v) => v !== v ? "–" : Math.abs(v) >= 0.995 ? (v > 0 ? "1" : "−1") : Math.abs(v) < 0.005 ? "0" : minus(v.toFixed(2).replace("0.", "."));
-  const word = (x, y, text, rest) => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${rest}>${text}</text>`;
+// Class means: 12 bits in two characters, 4095 is "not a number"
+const grid = find("svg.matrix"), sky = find("svg.constellation");
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const decode = (text, bound) => (text.match(/../g) || []).map((pair) => {
+  const code = letters.indexOf(pair[0]) * 64 + letters.indexOf(pair[1]);
+  return code > 4094 ? NaN : (code / 2047 - 1) * bound;
+});
+const digits = (v, n) => v !== v ? "–" : v.toFixed(n).replace("-", "−");
+const short = (v) => abs(v) < 0.005 ? "0" : abs(v) > 0.995 ? digits(v, 0) : digits(v, 2).replace("0.", ".");
+const word = (x, y, text, css, anchor = "middle") => `<text x="${x}" y="${y}" class="${css}" text-anchor="${anchor}">${text}</text>`;
+let shot, yaw = 0.42, pitch = 0.16;
 
-  const drawMatrix = () => {
-    const k = shot.k.length, side = 320 / k, values = decode(shot.m, 1), tones = {}, spots = [];
-    const inner = side > 8 ? side - 1 : side;
-    let words = "", next = 0;
-    const table = shot.k.map(() => []);
-    for (let i = 0; i < k; i++) for (let j = i; j < k; j++) table[i][j] = table[j][i] = i === j ? 1 : values[next++];
-    const every = Math.max(1, Math.ceil(k / 12));
-    for (let i = 0; i < k; i++) {
-      for (let j = 0; j < k; j++) {
-        const v = table[i][j], x = 22 + j * side, y = 22 + i * side, level = v !== v ? 0 : Math.sign(v) * Math.round(24 * Math.abs(v) ** 0.7);
-        tones[level] = (tones[level] || "") + `M${x.toFixed(2)} ${y.toFixed(2)}h${inner}v${inner}h-${inner}z`;
-        if (k <= 12) words += word(x + side / 2, y + side / 2 + 4, short(v), 'class="cell" text-anchor="middle"');
-        spots.push([x + side / 2, y + side / 2, `classes ${shot.k[i]} and ${shot.k[j]}\n` + minus(v.toFixed(3))]);
-      }
-      if (i % every === 0) words += word(17, 26 + (i + 0.5) * side, shot.k[i], 'text-anchor="end"') + word(22 + (i + 0.5) * side, 16, shot.k[i], 'text-anchor="middle"');
-    }
-    grid.querySelector(".cells").innerHTML = Object.entries(tones).map(([level, d]) => `<path class="${level > 0 ? "warm" : "cold"}" fill-opacity="${Math.abs(level) / 24}" d="${d}"/>`).join("") + words;
-    points.set(grid, spots);
-  };
-
-  const drawSpace = () => {
-    const { a, r, k } = shot, scale = 172 / r, pieces = [], spots = [];
-    const place = (p) => {
-      if (a < 3) return [172 + scale * p[0], 172 - scale * (p[1] || 0), 0];
-      const away = p[2] * Math.cos(yaw) - p[0] * Math.sin(yaw);
-      return [172 + scale * (p[0] * Math.cos(yaw) + p[2] * Math.sin(yaw)), 172 - scale * (p[1] * Math.cos(pitch) - away * Math.sin(pitch)), p[1] * Math.sin(pitch) + away * Math.cos(pitch)];
-    };
-    const each = (text, draw) => {
-      const flat = a ? decode(text, 4 * r) : [];
-      for (let i = 0; i * a < flat.length; i++) {
-        const [x, y, z] = place(flat.slice(i * a, i * a + a));
-        if (x === x && y === y) draw(i, x, y, z, Math.hypot(x - 172, y - 172) || 1);
-      }
-    };
-    const owner = shot.n.flatMap((count, i) => Array(count).fill(i));
-    each(shot.c, (i, x, y, z) => {
-      if (a === 1) y += (i * 37) % 61 - 30;
-      if (x > 0 && x < 344 && y > 0 && y < 344) pieces.push([z - 9, `<circle class="dust k${owner[i] % 12}" cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="1.7"/>`]);
-    });
-    each(shot.p, (i, x, y, z, l) => {
-      const u = 9 * (172 - y) / l, v = 9 * (x - 172) / l;
-      const arm = a === 3 ? `<path class="spike" d="M${172 + u} ${172 + v}L${x} ${y}L${172 - u} ${172 - v}z"/>` : `<path class="arm" d="M172 172L${x} ${y}"/>`;
-      const name = k.length > 30 ? "" : word(x + 13 * (x - 172) / l, y + 13 * (y - 172) / l + 4, k[i], 'class="halo" text-anchor="middle"');
-      pieces.push([z, `<g class="k${i % 12}">${arm}<circle class="tip" cx="${x}" cy="${y}" r="${k.length > 30 ? 2.5 : 4}"/>${name}</g>`]);
-      spots.push([x, y, `class ${k[i]}\nlength ${(l / scale).toFixed(2)} in this view`]);
-    });
-    each(shot.h, (i, x, y, z) => {
-      const turn = Math.atan2(y - 172, x - 172), barb = (side) => `${x - 8 * Math.cos(turn + side)} ${y - 8 * Math.sin(turn + side)}`;
-      pieces.push([z + 0.01, `<path class="arrow" d="M172 172L${x} ${y}M${barb(0.45)}L${x} ${y}L${barb(-0.45)}"/>`]);
-    });
-    sky.querySelector(".space").innerHTML = pieces.sort((one, other) => one[0] - other[0]).map((piece) => piece[1]).join("");
-    sky.classList.toggle("turns", a === 3);
-    points.set(sky, spots);
-  };
-  const rotate = (across, up) => { yaw += across; pitch = Math.max(-1.5, Math.min(1.5, pitch + up)); hush(); drawSpace(); };
-
-  if (grid) {
-    const chosen = (id, other) => +(find(id)?.value ?? other);
-    const controls = find("#controls"), step = find("#step"), play = find("#play");
-    const update = () => {
-      const t = chosen("#step", 0), now = explorer.steps[t];
-      if (step) { find("#now").value = now; step.setAttribute("aria-valuetext", now); }
-      shot = explorer.shots[(chosen("#layer", 0) * explorer.splits + chosen("#split", 0)) * explorer.steps.length + t];
-      hush();
-      find(".pair").hidden = !shot;
-      find("#chosen").textContent = shot ? shot.s[0] : "There is no picture for this choice.";
-      if (!shot) return;
-      find("#matrix-says").textContent = shot.s[1];
-      find("#space-says").textContent = shot.s[2];
-      grid.setAttribute("aria-label", shot.s[1]);
-      sky.setAttribute("aria-label", shot.s[2]);
-      drawMatrix();
-      drawSpace();
-    };
-    controls.hidden = !controls.children.length;
-    controls.addEventListener("input", update);
-    controls.addEventListener("submit", (event) => event.preventDefault());
-    let timer;
-    const stop = () => { clearInterval(timer); timer = 0; play.textContent = "▶ Play"; };
-    play?.addEventListener("click", () => {
-      if (timer) return stop();
-      if (step.value === step.max) step.value = -1;
-      play.textContent = "◼ Stop";
-      timer = setInterval(() => { step.value++; update(); step.value === step.max && stop(); }, 600);
-    });
-    sky.addEventListener("pointerdown", (event) => { if (shot.a === 3) { held = event; sky.setPointerCapture(event.pointerId); } });
-    sky.addEventListener("pointermove", (event) => { if (held) { rotate((event.clientX - held.clientX) / 120, (event.clientY - held.clientY) / 120); held = event; } });
-    ["pointerup", "pointercancel"].forEach((name) => sky.addEventListener(name, () => { held = null; }));
-    update();
+const drawMatrix = () => {
+  const k = shot.k.length, side = 320 / k, inner = side > 8 ? side - 1 : side, values = decode(shot.m, 1), tones = {}, list = [], table = shot.k.map(() => []);
+  let words = "", next = 0;
+  shot.k.forEach((one, i) => shot.k.forEach((other, j) => {
+    const v = i === j ? 1 : j < i ? table[j][i] : values[next++], x = 22 + j * side, y = 22 + i * side;
+    table[i][j] = v;
+    const level = v === v ? Math.sign(v) * round(24 * abs(v) ** 0.7) : 0;
+    tones[level] = (tones[level] || "") + `M${x} ${y}h${inner}v${inner}h-${inner}z`;
+    if (k < 13) words += word(x + side / 2, y + side / 2 + 4, short(v), "cell");
+    list.push([x + side / 2, y + side / 2, `classes ${one} and ${other}\n` + digits(v, 3)]);
+  }));
+  for (let i = 0; i < k; i += k > 60 ? 10 : k > 24 ? 5 : k > 12 ? 2 : 1) {
+    const middle = 22 + (i + 0.5) * side;
+    words += word(17, middle + 4, shot.k[i], "", "end") + word(middle, 16, shot.k[i], "");
   }
+  grid.querySelector(".cells").innerHTML = Object.keys(tones).map((level) => `<path class="${level > 0 ? "warm" : "cold"}" fill-opacity="${abs(level) / 24}" d="${tones[level]}"/>`).join("") + words;
+  spots.set(grid, list);
+};
 
-  // --- sorting: numbers by their exact value, missing ones last
-  all("#ledger th").forEach((head, column) => {
-    const button = document.createElement("button");
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
-      all("#ledger th").forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", down > 0 ? "ascending" : "descending");
-      const body = find("#ledger tbody"), numeric = head.matches(".num");
-      const key = (row) => numeric ? parseFloat(row.cells[column].dataset.v ?? "NaN") : row.cells[column].textContent;
-      const compare = (one, other) => numeric ? (one !== one) - (other !== other) || down * (one - other) : down * one.localeCompare(other);
-      body.append(...[...body.rows].sort((one, other) => compare(key(one), key(other)) || 0));
-    });
+const drawSpace = () => {
+  const { a, r, k } = shot, scale = 172 / r, pieces = [], list = [], owner = shot.n.flatMap((count, i) => Array(count).fill(i));
+  const each = (text, draw) => {
+    const flat = decode(text, 4 * r);
+    for (let i = 0; i * a < flat.length; i++) {
+      let [u, v = 0, w = 0] = flat.slice(i * a, i * a + a), depth = 0;
+      if (a > 2) {
+        const away = w * cos(yaw) - u * sin(yaw);
+        [u, v, depth] = [u * cos(yaw) + w * sin(yaw), v * cos(pitch) - away * sin(pitch), v * sin(pitch) + away * cos(pitch)];
+      }
+      // unit is the direction on screen, for what stands beside or across an arm
+      const x = 172 + scale * u, y = 172 - scale * v, long = hypot(u, v) || 1;
+      if (x === x && y === y) pieces.push([depth, draw(i, x, y, u / long, -v / long, long)]);
+    }
+  };
+  each(shot.c, (i, x, y) => {
+    if (a < 2) y += (i * 37) % 61 - 30;
+    return x > 0 && x < 344 && y > 0 && y < 344 ? `<circle class="dust k${owner[i] % 12}" cx="${x}" cy="${y}" r="1.7"/>` : "";
   });
+  pieces.forEach((piece) => { piece[0] -= 99; });
+  each(shot.p, (i, x, y, p, q, long) => {
+    const left = `${172 + 9 * q} ${172 - 9 * p}`, many = k.length > 30;
+    list.push([x, y, `class ${k[i]}\nlength ${digits(long, 2)} in this view`]);
+    return `<g class="k${i % 12}">` + (a > 2 ? `<path class="spike" d="M${left}L${x} ${y}L${172 - 9 * q} ${172 + 9 * p}z"/><path class="shade" d="M172 172L${x} ${y}L${left}z"/>` : `<path class="arm" d="M172 172L${x} ${y}"/>`)
+      + `<circle class="tip" cx="${x}" cy="${y}" r="${many ? 2.5 : 4}"/>${many ? "" : word(x + 13 * p, y + 13 * q + 4, k[i], "halo")}</g>`;
+  });
+  each(shot.h, (i, x, y, p, q) => `<path class="arrow" d="M172 172L${x} ${y}M${x - 7 * p + 3.5 * q} ${y - 7 * q - 3.5 * p}L${x} ${y}L${x - 7 * p - 3.5 * q} ${y - 7 * q + 3.5 * p}"/>`);
+  sky.querySelector(".space").innerHTML = pieces.sort((one, other) => one[0] - other[0]).map((piece) => piece[1]).join("");
+  sky.classList.toggle("turns", a > 2);
+  spots.set(sky, list);
+};
+const rotate = (across, up) => { yaw += across; pitch = max(-1.5, min(1.5, pitch + up)); hush(); drawSpace(); };
 
-  // --- paper has no buttons: unfold everything, fold again afterwards
-  let folded = [];
-  addEventListener("beforeprint", () => { folded = all("details:not([open])"); folded.forEach((one) => { one.open = true; }); });
-  addEventListener("afterprint", () => folded.forEach((one) => { one.open = false; }));
+if (grid) {
+  const step = find("#step"), play = find("#play"), chosen = (id) => +(find(id)?.value ?? 0);
+  const update = () => {
+    const { steps, splits, shots, words } = explorer, at = chosen("#step");
+    shot = shots[(chosen("#layer") * splits + chosen("#split")) * steps.length + at];
+    if (step) step.ariaValueText = find("#now").value = steps[at];
+    hush();
+    find(".pair").hidden = !shot;
+    const [title, about, view] = shot ? shot.s.map((index) => words[index]) : ["There is no picture for this choice."];
+    find("#chosen").textContent = title;
+    if (!shot) return;
+    grid.ariaLabel = find("#matrix-says").textContent = about;
+    sky.ariaLabel = find("#space-says").textContent = view;
+    drawMatrix();
+    drawSpace();
+  };
+  let timer;
+  const stop = () => { timer = clearInterval(timer); play.textContent = "▶ Play"; };
+  if (play) on(play, "click", () => {
+    if (timer) return stop();
+    if (step.value === step.max) step.value = 0;
+    else step.value++;
+    update();
+    play.textContent = "◼ Stop";
+    timer = setInterval(() => { step.value++; update(); if (step.value === step.max) stop(); }, 600);
+  });
+  find("#controls").hidden = !find("#controls").children.length;
+  on(find("#controls"), "input", update);
+  on(sky, "pointerdown", (event) => { if (shot.a > 2) { held = event; sky.setPointerCapture(event.pointerId); } });
+  on(sky, "pointermove", (event) => { if (held) { rotate((event.clientX - held.clientX) / 120, (event.clientY - held.clientY) / 120); held = event; } });
+  on(sky, "pointerup pointercancel", () => { held = 0; });
+  update();
+}
+
+// Sorting: numbers by their exact value, missing ones last
+all("#ledger th").forEach((head, column) => {
+  const button = document.createElement("button");
+  button.textContent = head.textContent;
+  head.replaceChildren(button);
+  on(button, "click", () => {
+    const sign = head.ariaSort === "ascending" ? -1 : 1, body = find("#ledger tbody");
+    all("#ledger th").forEach((other) => other.removeAttribute("aria-sort"));
+    head.ariaSort = sign > 0 ? "ascending" : "descending";
+    const key = (row) => { const cell = row.cells[column]; return head.matches(".num") ? +(cell.dataset.v ?? NaN) : cell.textContent; };
+    const compare = (one, other) => one.localeCompare ? sign * one.localeCompare(other) : (one !== one) - (other !== other) || sign * (one - other) || 0;
+    body.append(...[...body.rows].sort((one, other) => compare(key(one), key(other))));
+  });
+});
+
+// Paper has no buttons: unfold everything, fold again afterwards
+let folded = [];
+on(window, "beforeprint", () => { folded = all("details:not([open])"); folded.forEach((one) => { one.open = true; }); });
+on(window, "afterprint", () => folded.forEach((one) => { one.open = false; }));
 })();

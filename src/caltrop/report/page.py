@@ -17,10 +17,10 @@ from caltrop.report.explorer import explorer, explorer_data
 from caltrop.report.gallery import gallery
 from caltrop.report.hover import Hover
 from caltrop.report.ledger import per_class_section, rows_table
-from caltrop.report.markup import esc, script_json
-from caltrop.report.palette import layer_variables
-from caltrop.report.series import last_rows, layers_of
-from caltrop.report.summary import lede, tiles
+from caltrop.report.markup import esc, prose, script_json
+from caltrop.report.palette import layer_style, marker_definitions
+from caltrop.report.series import last_rows, layers_of, named
+from caltrop.report.summary import MEANING, lede, tiles
 from caltrop.report.tables import which_step
 from caltrop.rows import Study
 
@@ -44,7 +44,7 @@ def page(study: Study) -> str:
     return "\n".join(
         [
             _head(study),
-            "<body>",
+            f"<body>{marker_definitions(named(layers_of(study.rows)))}",
             _header(study, kept),
             "<main>",
             *(f'<section id="{key}"><h2>{title}</h2>{body}</section>' for key, title, body in kept),
@@ -93,17 +93,17 @@ def _head(study: Study) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f'<title>{esc(study.title)}</title>\n<link rel="icon" href="data:,">\n'
-        f"<style>{_resource('page.css')}{layer_variables(max(1, len(layers_of(study.rows))))}</style>\n</head>"
+        f"<style>{_resource('page.css')}{layer_style(named(layers_of(study.rows)))}</style>\n</head>"
     )
 
 
 def _header(study: Study, sections: Sequence[tuple[str, str, str]]) -> str:
     links = "".join(f'<li><a href="#{key}">{title}</a></li>' for key, title, _ in sections)
-    notes = "".join(f"<li>{esc(note)}</li>" for note in study.notes)
+    notes = "".join(f"<li>{prose(note)}</li>" for note in study.notes)
     callout = f'<aside class="notes" aria-label="Notes"><ul>{notes}</ul></aside>' if notes else ""
     return (
         f'<header>{_resource("mark.svg").strip()}<p class="brand">Caltrop</p><h1>{esc(study.title)}</h1>'
-        f'<p class="lede">{esc(lede(study))}</p>{callout}{tiles(study)}'
+        f'<p class="lede">{prose(lede(study))} {esc(MEANING)}</p>{callout}{tiles(study)}'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>'
     )
 

@@ -29,22 +29,38 @@ def marker(index: int) -> str:
     return MARKERS[index % len(MARKERS)]
 
 
-def dash(index: int, count: int) -> str:
-    """The dashes of the index-th of `count` layers; the last one is always a full line."""
-    return "" if index == count - 1 else DASHES[index % len(DASHES)]
+def dash(place: int, count: int) -> str:
+    """The dashes of a layer's line; the last layer's is always full."""
+    return "" if place >= count - 1 else DASHES[place % len(DASHES)]
 
 
-def layer_variables(count: int) -> str:
-    """CSS that names the colours of `count` layers in both colour schemes; class `l3` puts one into `--c`."""
+def layer_style(count: int) -> str:
+    """CSS that gives classes `l0` … their colour `--c` in both schemes, and their marker to lines.
+
+    The last of `count` layers takes the accent; class `l<count>`, the network as a whole, the colour of text.
+    """
     light = _variables(_RAMP_LIGHT, _LAST_LIGHT, count)
     dark = _variables(_RAMP_DARK, _LAST_DARK, count)
-    classes = "".join(f".l{index}{{--c:var(--l{index})}}" for index in range(count))
+    classes = "".join(
+        f".l{place}{{--c:var(--l{place})}}.l{place} .line{{marker:url(#m{place})}}" for place in range(count + 1)
+    )
     return f":root{{{light}}}{classes}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+
+
+def marker_definitions(count: int) -> str:
+    """The markers behind `layer_style`, once for the whole page; one shape per layer."""
+    shapes = "".join(
+        f'<marker id="m{place}" class="l{place}" markerUnits="userSpaceOnUse" overflow="visible">'
+        f'<path class="dots" d="M0 0{marker(place)}"/></marker>'
+        for place in range(count + 1)
+    )
+    return f'<svg class="chart definitions" width="0" height="0" aria-hidden="true"><defs>{shapes}</defs></svg>'
 
 
 def _variables(ramp: tuple[str, ...], last: str, count: int) -> str:
     colours = [_between(ramp, index / max(1, count - 2)) for index in range(count - 1)]
-    return "".join(f"--l{index}:{colour};" for index, colour in enumerate([*colours, last]))
+    named = [*colours, *([last] if count else []), "var(--ink)"]
+    return "".join(f"--l{place}:{colour};" for place, colour in enumerate(named))
 
 
 def _between(ramp: tuple[str, ...], share: float) -> str:

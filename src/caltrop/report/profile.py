@@ -9,9 +9,9 @@ from caltrop.report.curves import below_resolution
 from caltrop.report.drawing import WIDTH, Drawing, line, marks, path, svg, text
 from caltrop.report.markup import coordinate, shorten
 from caltrop.report.numbers import MISSING, brief, tick, typeset, with_spread
-from caltrop.report.palette import MARKERS, dash, marker
+from caltrop.report.palette import MARKERS, dash
 from caltrop.report.scales import Scale, value_scale
-from caltrop.report.series import layer_name, layers_of, moment, splits_of, variant
+from caltrop.report.series import layer_name, layers_of, moment, named, splits_of, variant
 from caltrop.rows import Row
 
 _NAMES, _VALUE, _LINE, _HEAD, _FOOT = 122.0, 50.0, 19.0, 20.0, 20.0
@@ -25,14 +25,14 @@ def profile(rows: Sequence[Row], layers: tuple[str, ...], clock: str | None, lab
     own = layers_of(rows)
     height = _HEAD + _LINE * len(own)
     across = value_scale([row.value for row in rows], _wanted(rows), _NAMES + 6, WIDTH - 8 - _VALUE * columns)
-    body = _frame(across, rows, height)
+    body = _frame(across, rows, height, labelled=columns > 0)
     body += _heads(splits, columns)
     points: list[tuple[float, float, str, str]] = []
     for index, layer in enumerate(own):
         y = _HEAD + _LINE * (index + 0.5)
         here = [row for row in rows if row.layer == layer]
         body += _name(layer, layers, y)
-        body += _row(here, across, y, splits, layers.index(layer))
+        body += _row(here, across, y, splits)
         body += _values(here, y, splits[:columns])
         points += [_hover(row, across, y, clock) for row in here if not math.isnan(row.value)]
     return Drawing(svg(body, height + _FOOT, label, "profile"), tuple(points))
@@ -43,7 +43,7 @@ def _wanted(rows: Sequence[Row]) -> list[float]:
     return ideals + [row.resolution for row in rows if row.resolution is not None and below_resolution(row)]
 
 
-def _frame(across: Scale, rows: Sequence[Row], bottom: float) -> list[str]:
+def _frame(across: Scale, rows: Sequence[Row], bottom: float, labelled: bool) -> list[str]:
     ticks = across.ticks(3)
     grid = "".join(f"M{coordinate(across.at(value))} {coordinate(_HEAD)}V{coordinate(bottom)}" for value in ticks)
     body = [path(grid, "grid")]
@@ -54,6 +54,11 @@ def _frame(across: Scale, rows: Sequence[Row], bottom: float) -> list[str]:
         for value in ideals
         if math.isfinite(value)
     ]
+    if labelled and ideals and math.isfinite(ideals[0]):
+        words = f"exact collapse: {typeset(brief(ideals[-1]))}"
+        wide = 5.8 * len(words)
+        left = min(max(_NAMES, across.at(ideals[-1]) - wide / 2), across.end + 8 - wide)
+        body.append(text(max(left, _NAMES - 20), 11, words, "halo"))
     return body
 
 
@@ -78,18 +83,18 @@ def _key(x: float, index: int) -> str:
 
 def _name(layer: str, layers: tuple[str, ...], y: float) -> list[str]:
     """The layer's name after a piece of its line in the curves, which makes this chart their legend."""
-    place = layers.index(layer)
-    last = place == len(layers) - 1
+    place, count = layers.index(layer), named(layers)
+    last = place == count - 1
+    key = line([(1, y), (9, y), (17, y)])
     return [
-        f'<g class="l{place}">',
-        path(line([(1, y), (17, y)]), "line last" if last else "line", dash(place, len(layers))),
-        path(marks([(9, y)], marker(place)), "dots"),
+        f'<g class="l{place} key">',
+        path(key, "line last" if place >= count - 1 else "line", dash(place, count)),
         "</g>",
         text(22, y + 4, shorten(layer_name(layer), 16), "strong" if last else "name"),
     ]
 
 
-def _row(rows: Sequence[Row], across: Scale, y: float, splits: Sequence[str], place: int) -> list[str]:
+def _row(rows: Sequence[Row], across: Scale, y: float, splits: Sequence[str]) -> list[str]:
     body = [path(line([(across.start - 4, y), (across.end + 4, y)]), "rule")]
     for row in rows:
         if math.isnan(row.value):

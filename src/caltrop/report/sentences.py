@@ -17,7 +17,9 @@ def short_name(row: Row) -> str:
     if re.fullmatch(r"[A-Za-z]+[0-9]+", row.symbol):
         return row.symbol
     title = entry(row.measure).title
-    return title if title == row.measure else title[0].lower() + title[1:]
+    if title == row.measure:
+        return title
+    return f"the {title[0].lower()}{title[1:]}" if " " in title else title.lower()
 
 
 def focus(series: Sequence[Series], least: int = 1) -> Series | None:
@@ -41,6 +43,8 @@ def curve_sentence(series: Sequence[Series], clock: str | None) -> str:
     steps = f"{moment(clock, first.step)} and {step_number(_step(last))}"
     if start == end:
         change = f"is {end} at both {steps}"
+    elif _within_noise(first, last):
+        change = f"did not move by more than sampling noise between {steps}: {start} and {end}"
     else:
         change = f"{'fell' if last.value < first.value else 'rose'} from {start} to {end} between {steps}"
     return f"{where} {change}{_elsewhere(series, main)}{_ideal(last)}."
@@ -73,6 +77,12 @@ def missing_sentence(rows: Sequence[Row]) -> str:
             reasons.setdefault(row.reason or "no reason recorded", []).append(layer_name(row.layer))
     parts = [f"{listed(list(dict.fromkeys(layers)), most=4)}: {reason}" for reason, layers in reasons.items()]
     return f"No number at {'; '.join(parts)}." if parts else ""
+
+
+def _within_noise(first: Row, last: Row) -> bool:
+    if first.half_width is None or last.half_width is None:
+        return False
+    return abs(last.value - first.value) <= math.hypot(first.half_width, last.half_width)
 
 
 def _elsewhere(series: Sequence[Series], main: Series) -> str:

@@ -88,6 +88,11 @@ def step_order(row: Row) -> float:
     return -math.inf if row.step is None else float(row.step)
 
 
+def named(layers: Sequence[str]) -> int:
+    """How many of `layers` are layers, not the network as a whole (which `layers_of` puts last)."""
+    return sum(bool(layer) for layer in layers)
+
+
 def layer_name(layer: str) -> str:
     """How a layer is called in prose."""
     return layer or WHOLE

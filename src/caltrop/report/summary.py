@@ -7,7 +7,7 @@ from typing import Any
 
 from caltrop.report.glossary import FAMILIES, entry
 from caltrop.report.markup import esc
-from caltrop.report.numbers import brief, typeset
+from caltrop.report.numbers import brief, step_number, typeset
 from caltrop.report.sentences import focus
 from caltrop.report.series import (
     Series,
@@ -17,7 +17,6 @@ from caltrop.report.series import (
     measures_of,
     moment,
     splits_of,
-    step_number,
     steps_of,
 )
 from caltrop.rows import Study
@@ -25,6 +24,10 @@ from caltrop.rows import Study
 _DATA = ("data", "dataset", "data_set", "data set")
 _NETWORK = ("network", "model", "architecture")
 _TILES = 5
+MEANING = (
+    "Neural collapse means that, late in training, the features of a class shrink to one point, "
+    "the points of different classes move as far apart as they can, and the last layer lines up with them."
+)
 
 
 def lede(study: Study) -> str:
@@ -35,7 +38,7 @@ def lede(study: Study) -> str:
     measures = measures_of(study.rows)
     network = described(study.provenance, _NETWORK)
     data = described(study.provenance, _DATA)
-    what = f"{_count(measures, 'measure')} of neural collapse"
+    what = f"This page shows {_count(measures, 'measure')} of neural collapse"
     where = f" at {_count(layers, 'layer')} ({listed(layers)})" if layers else ""
     who = f" of {network}" if network else ""
     on = f", on {data}" if data else ""
@@ -76,14 +79,15 @@ def _tile(main: Series, series: Sequence[Series], clock: str | None) -> str:
     where = " · ".join(filter(None, [main.layer, "" if main.split == "all" else main.split]))
     symbol = f'<span class="symbol">{esc(last.symbol)}</span>' if last.symbol else ""
     return (
-        f'<li><span class="what">{esc(known.title)} {symbol}</span><span class="big">{esc(typeset(brief(last.value)))}</span>'
+        f'<li><span class="what">{esc(known.title)} {symbol}</span>'
+        f'<span class="big">{esc(typeset(brief(last.value)))}</span>'
         f'<span class="where">{esc(where)}</span>{"".join(f"<span>{esc(fact)}</span>" for fact in facts)}</li>'
     )
 
 
 def _splits(study: Study) -> str:
     splits = splits_of(study.rows)
-    return "" if splits == ("all",) else f"; {'split' if len(splits) == 1 else 'splits'} {listed(splits)}"
+    return "" if splits == ("all",) else f", for the {'split' if len(splits) == 1 else 'splits'} {listed(splits)}"
 
 
 def _steps(study: Study) -> str:
