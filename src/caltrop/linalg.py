@@ -24,7 +24,7 @@ RANK_CUT = 1e-6
 GRAM_TRUST = 1e-8
 # Rounding of class means: differences below this share of the largest mean are no differences.
 COINCIDE = 1e-13
-TILE = 1024
+TILE = 512
 
 
 def matmul(left: Float[Tensor, "a b"], right: Float[Tensor, "b c"]) -> Float[Tensor, "a c"]:
