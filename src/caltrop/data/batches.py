@@ -23,7 +23,7 @@ class Batches:
     def __init__(
         self,
         inputs: Shaped[Tensor, "samples ..."],
-        labels: Int64[Tensor, "samples"],
+        labels: Int64[Tensor, "labels"],
         batch_size: int,
         *,
         shuffle_seed: int | None = None,

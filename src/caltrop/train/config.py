@@ -26,9 +26,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError(
-                f"epochs={self.epochs} and batch_size={self.batch_size} must both be at least 1."
-            )
+            raise ValueError(f"epochs={self.epochs} and batch_size={self.batch_size} must both be at least 1.")
         if not (self.learning_rate > 0 and 0 <= self.momentum < 1 and self.weight_decay >= 0):
             raise ValueError(
                 f"learning_rate={self.learning_rate} must be positive, momentum={self.momentum} in [0, 1), "

@@ -61,9 +61,7 @@ def train(
         measured_epochs = log_spaced(config.epochs, _DEFAULT_POINTS)
     _check(model, splits["train"], config, measured_epochs)
     device = next(model.parameters()).device
-    shuffled = Batches(
-        splits["train"].inputs, splits["train"].labels, config.batch_size, shuffle_seed=config.seed
-    )
+    shuffled = Batches(splits["train"].inputs, splits["train"].labels, config.batch_size, shuffle_seed=config.seed)
     optimizer = torch.optim.SGD(
         model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,7 +19,7 @@ class TrainingProgress:
         self.shown = shown
         self.bar: Progress | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> TrainingProgress:
         if self.shown and sys.stderr.isatty():
             self.bar = Progress(
                 TextColumn("training, epoch"),
