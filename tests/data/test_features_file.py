@@ -89,10 +89,12 @@ def test_an_array_of_another_byte_order_reads_as_the_same_numbers(tmp_path, arra
     assert np.array_equal(layer, arrays["features"])
 
 
-def test_a_npy_is_memory_mapped_and_takes_labels_beside_it(tmp_path, arrays):
+def test_a_npy_is_memory_mapped_never_changed_and_takes_labels_beside_it(tmp_path, arrays):
     np.save(tmp_path / "labels.npy", arrays["labels"])
     read = read_features(save(tmp_path / "f.npy", arrays))
     assert isinstance(read.layers["features"], np.memmap)
+    read.layers["features"][0] = 99
+    assert np.array_equal(np.load(tmp_path / "f.npy"), arrays["features"])
     assert np.array_equal(read.labels, arrays["labels"])
     assert read.notes == ("labels are from labels.npy beside it",)
 
@@ -221,6 +223,7 @@ def test_text_labels_are_refused(tmp_path, arrays):
     [
         (np.ones((CLASSES, DIM + 1)), r"takes 6 columns, but features has 5. It belongs to another layer"),
         (np.ones((DIM, CLASSES)), "looks transposed"),
+        (np.ones((CLASSES + 1, DIM)), r"`bias` is float32 \[3\], but `weights` is float64 \[4, 5\]"),
         (np.ones(DIM), r"a head has weights \[classes, dim\]"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from caltrop.cli import demo, env, measure, report
-from caltrop.cli.arguments import spread
+from caltrop.cli.arguments import running, spread
 from caltrop.cli.failures import explain
 
 # Markup mode None: rich would be imported for every --help, and would reflow the examples.
@@ -61,10 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name, those of this process where None.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    running.set(("caltrop", *arguments))
     command = typer.main.get_command(app)
     try:
         # not command.main(): it would turn Ctrl-C and a cut-off file (EOFError) into one "Aborted!"
-        with command.make_context("caltrop", spread(arguments) or ["--help"], obj=["caltrop", *arguments]) as context:
+        with command.make_context("caltrop", spread(arguments) or ["--help"]) as context:
             command.invoke(context)
         sys.stdout.flush()
     except typer.Exit as done:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextvars import ContextVar
+
+# The command being run, for records. Not through typer's context: its type differs between versions.
+running: ContextVar[tuple[str, ...]] = ContextVar("running", default=("caltrop",))
 
 SEVERAL = ("--layers", "--measures", "--checkpoint", "--ignore-index", "--classes")
 INTEGERS = ("--ignore-index", "--classes")

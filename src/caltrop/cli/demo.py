@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from caltrop.cli.arguments import running
 from caltrop.cli.outputs import out_folder, write_results
 
 NETWORKS = ("mlp", "resnet")
 
 
 def demo(
-    context: typer.Context,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Write record.json and page.html there.")] = Path(
         "results/demo"
     ),
@@ -44,7 +43,7 @@ def demo(
     """
     _check(network, classes)
     with out_folder(out):
-        _demo(context.obj or sys.argv, out, as_json, network, seed, classes, per_class, quick)
+        _demo(out, as_json, network, seed, classes, per_class, quick)
 
 
 def _check(network: str, classes: list[int] | None) -> None:
@@ -55,7 +54,6 @@ def _check(network: str, classes: list[int] | None) -> None:
 
 
 def _demo(
-    argv: list[str],
     out: Path,
     as_json: bool,
     network: str,
@@ -72,7 +70,7 @@ def _demo(
 
     started = time.perf_counter()
     study = run_demo(network=network, seed=seed, classes=classes, per_class=per_class, quick=quick)
-    origin = provenance(seconds=time.perf_counter() - started, argv=argv, **study.provenance)
+    origin = provenance(seconds=time.perf_counter() - started, argv=running.get(), **study.provenance)
     study = replace(study, provenance=origin)
     record, page = write_results(study, out)
     if as_json:

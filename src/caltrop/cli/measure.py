@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from caltrop.cli.arguments import running
 from caltrop.cli.outputs import out_folder, say, write_results
 from caltrop.cli.requests import Request
 
@@ -23,7 +24,6 @@ def _option(name: str, metavar: str, help_text: str) -> Any:
 
 
 def measure(
-    context: typer.Context,
     features: Annotated[Path | None, _FEATURES] = None,
     labels_file: Annotated[Path | None, _option("--labels-file", "FILE", "Labels, where FEATURES has none.")] = None,
     head_file: Annotated[
@@ -106,10 +106,10 @@ def measure(
         ordinal=ordinal,
     )
     request.check()
-    _measure(request, out, as_json, context.obj or sys.argv)
+    _measure(request, out, as_json)
 
 
-def _measure(request: Request, out: Path | None, as_json: bool, argv: list[str]) -> None:
+def _measure(request: Request, out: Path | None, as_json: bool) -> None:
     from caltrop.cli.measure_file import measure_file
     from caltrop.cli.measure_model import measure_model
     from caltrop.record import provenance
@@ -119,7 +119,7 @@ def _measure(request: Request, out: Path | None, as_json: bool, argv: list[str])
     started = time.perf_counter()
     with out_folder(out) as folder:
         found = measure_file(request) if request.model is None else measure_model(request)
-        origin = provenance(seconds=time.perf_counter() - started, argv=argv, **found.provenance)
+        origin = provenance(seconds=time.perf_counter() - started, argv=running.get(), **found.provenance)
         study = found.seen.study(title=found.title, clock=found.clock, notes=found.notes, provenance=origin)
         written = write_results(study, folder) if folder is not None else ()
     if as_json:

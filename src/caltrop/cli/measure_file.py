@@ -84,7 +84,7 @@ def _head(request: Request, read: FeaturesFile) -> _Head:
         num_classes=request.num_classes or _classes_of(read.labels, request.ignore_index),
         module=request.head,
     )
-    layer = place_head(found.weights, read.layers)
+    layer = place_head(found.weights, read.layers, found.bias)
     unused = ("the head inside the features file is not used",) if read.weights is not None else ()
     return _Head(found.weights, found.bias, layer, (*unused, f"{found.note} and stands on the layer {layer!r}"))
 

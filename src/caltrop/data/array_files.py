@@ -106,7 +106,8 @@ def _npz_entry(path: Path, archive: Any, name: str) -> Any:
 
 def _read_npy(path: Path) -> dict[str, Any]:
     try:
-        return {"features": np.load(path, mmap_mode="r", allow_pickle=False)}
+        # copy-on-write, not read-only: torch warns about arrays that it may not write to
+        return {"features": np.load(path, mmap_mode="c", allow_pickle=False)}
     except ValueError as error:
         if "objects" in str(error):
             raise ValueError(

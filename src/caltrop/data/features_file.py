@@ -67,14 +67,18 @@ def read_features(
     )
 
 
-def place_head(weights: Array, layers: dict[str, Array]) -> str:
+def place_head(weights: Array, layers: dict[str, Array], bias: Array | None = None) -> str:
     """The layer whose width the head takes: "features" if that fits, else the last one that does.
 
     Raises:
-        ValueError: `weights` is not [classes, dim], or fits no layer.
+        ValueError: `weights` is not [classes, dim], fits no layer, or `bias` is not [classes].
     """
     if weights.ndim != 2:
         raise ValueError(f"`weights` is {describe(weights)}; a head has weights [classes, dim].")
+    if bias is not None and tuple(bias.shape) != (weights.shape[0],):
+        raise ValueError(
+            f"`bias` is {describe(bias)}, but `weights` is {describe(weights)}: one entry per class is needed."
+        )
     fitting = [name for name, layer in layers.items() if layer.shape[1] == weights.shape[1]]
     if not fitting:
         widths = ", ".join(f"{name} has {layer.shape[1]}" for name, layer in layers.items())
@@ -97,7 +101,7 @@ def _head_layer(file: ArrayFile, layers: dict[str, Array], named: bool, notes: l
         # whoever asks for the early layers only does not ask for the head
         notes.append("the head (`weights`) is not used: it takes none of the named layers")
         return None
-    head_layer = place_head(weights, layers)
+    head_layer = place_head(weights, layers, file.arrays.get("bias"))
     notes.append(f"the head (`weights`) stands on the layer {head_layer!r}")
     return head_layer
 
