@@ -127,6 +127,8 @@ def _measure(request: Request, out: Path | None, as_json: bool) -> None:
         print(to_json({**json.loads(found.seen.to_json()), "notes": study.notes, **files}))
         return
     print(text_table(study.rows), end="")
-    say(study.notes)
+    # observe has said its own notes already where somebody watches
+    told = found.notes if request.model is not None and sys.stderr.isatty() else study.notes
+    say(told)
     for path in written:
         print(f"{path.stem}: {path}", file=sys.stderr)

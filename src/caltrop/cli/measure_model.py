@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -57,13 +58,18 @@ def _looks(request: Request, model: nn.Module, loaders: Any, steps: list[int | N
         "measures": list(request.measures) or None,
         **more,
     }
+    # choices and bars are for somebody who waits; elsewhere the notes come at the end, after success
+    watched = sys.stderr.isatty()
     if not request.checkpoints:
-        yield observe(model, loaders, **arguments)
+        yield observe(model, loaders, progress=watched, **arguments)
     # in the order of the steps: a shell lists epoch_10 before epoch_2
     looks = sorted(zip(request.checkpoints, steps, strict=True), key=lambda look: look[1] or 0)
-    for path, step in looks:
+    for number, (path, step) in enumerate(looks, start=1):
+        if watched:
+            print(f"checkpoint {number} of {len(looks)}: {path.name}", file=sys.stderr)
         load_checkpoint(model, path)
-        yield observe(model, loaders, step=step, **arguments)
+        # the choices are the same every time: once is enough
+        yield observe(model, loaders, step=step, progress=watched and number == 1, **arguments)
 
 
 def _check_checkpoints(request: Request) -> None:

@@ -75,10 +75,6 @@ def place_head(weights: Array, layers: dict[str, Array], bias: Array | None = No
     """
     if weights.ndim != 2:
         raise ValueError(f"`weights` is {describe(weights)}; a head has weights [classes, dim].")
-    if bias is not None and tuple(bias.shape) != (weights.shape[0],):
-        raise ValueError(
-            f"`bias` is {describe(bias)}, but `weights` is {describe(weights)}: one entry per class is needed."
-        )
     fitting = [name for name, layer in layers.items() if layer.shape[1] == weights.shape[1]]
     if not fitting:
         widths = ", ".join(f"{name} has {layer.shape[1]}" for name, layer in layers.items())
@@ -86,6 +82,10 @@ def place_head(weights: Array, layers: dict[str, Array], bias: Array | None = No
         remedy = " It looks transposed: save weights.T." if turned else " It belongs to another layer."
         raise ValueError(
             f"`weights` is {describe(weights)} and takes {weights.shape[1]} columns, but {widths}.{remedy}"
+        )
+    if bias is not None and tuple(bias.shape) != (weights.shape[0],):
+        raise ValueError(
+            f"`bias` is {describe(bias)}, but `weights` is {describe(weights)}: one entry per class is needed."
         )
     return "features" if "features" in fitting else fitting[-1]
 
