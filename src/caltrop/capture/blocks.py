@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import nn
 
 from caltrop.capture.layers import Layer, input_of, output_of
-from caltrop.capture.lineage import Node
+from caltrop.capture.lineage import PICKS, RESHAPES, Node
 from caltrop.capture.names import ROOT
 from caltrop.capture.trace import Call, Trace
 
@@ -98,8 +98,8 @@ def _leaving(trace: Trace, stage: list[Call], following: Call | None) -> Layer |
         return output_of(trace, last)
     # A functional activation leaves no module behind: what the next layer is given has it applied.
     if _nearest_maker(following.received.node) is last and following.received.is_floating:
-        same = following.received.node.same_values() is last.returned.node.same_values()
-        return output_of(trace, last) if same else input_of(trace, following)
+        untouched = _only_rearranged(following.received.node, last)
+        return output_of(trace, last) if untouched else input_of(trace, following)
     return output_of(trace, last)
 
 
@@ -114,6 +114,15 @@ def _nearest_maker(node: Node) -> Call | None:
         if len(computed) != 1:
             return None
         node = computed[0]
+
+
+def _only_rearranged(node: Node, maker: Call) -> bool:
+    """Whether `node` is part of what `maker` returned, at most averaged, with no function applied."""
+    while maker not in node.made_by:
+        if node.op not in RESHAPES | PICKS:
+            return False
+        node = node.parents[0]
+    return True
 
 
 def _is_weighted(call: Call) -> bool:

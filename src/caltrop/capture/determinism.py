@@ -45,7 +45,8 @@ def check(
         # drawn before the model runs, on copies: a list of batches hands out the same tensors again
         kept = own_copy((first.args, first.kwargs, first.labels))
         again = _first(loader, reader)
-    if again is None or iter(loader) is loader:
+        is_iterator = iter(loader) is loader
+    if again is None or is_iterator:
         raise ValueError(
             "the loader can be read only once (it is an iterator, or empty on the second pass); "
             "pass a DataLoader or a list of batches."

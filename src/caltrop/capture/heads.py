@@ -31,7 +31,7 @@ def find_head(trace: Trace) -> Found:
         blocked = blocked or blocker
     if not candidates:
         return Found(None, f"the model's output comes from {blocked}; pass head= to name a linear layer inside")
-    last, earlier = _most_downstream(candidates)
+    last, earlier = _most_downstream(sorted(candidates, key=lambda call: call.start))
     names = list(dict.fromkeys(call.name for call in last))
     if len(names) > 1:
         count = {2: "two", 3: "three"}.get(len(names), str(len(names)))
@@ -109,10 +109,9 @@ def _linear_origins(start: Node) -> tuple[list[Call], str]:
 
 
 def _origin(node: Node) -> str:
-    if node.made_by:
-        call = node.made_by[0]
-        name = "the model itself" if call.name == ROOT else call.name
-        return f"{name} ({type(call.module).__name__}), which is not linear,"
+    leaves = [call for call in node.made_by if not call.children and call.name != ROOT]
+    if leaves:
+        return f"{leaves[0].name} (a {type(leaves[0].module).__name__}, which is not linear)"
     if node.op in ("addmm", "mm", "bmm", "linear", "convolution", "matmul"):
         return f"a matrix product outside any linear module (operation {node.op})"
     if node.op == "given":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from torch import nn
 
@@ -42,7 +43,7 @@ def input_of(trace: Trace, call: Call) -> Layer:
 
 
 def resolve(
-    requests: str | Iterable[str], trace: Trace, modules: Mapping[str, nn.Module], aliases: Mapping[str, str]
+    requests: str | Iterable[Any], trace: Trace, modules: Mapping[str, nn.Module], aliases: Mapping[str, str]
 ) -> tuple[list[Layer], list[str]]:
     """The layers meant by names and patterns, in order of execution, and notes about them.
 
@@ -140,7 +141,7 @@ def _only_call(name: str, trace: Trace, module: nn.Module, is_input: bool) -> Ca
 def _why_unusable(layer: Layer) -> str | None:
     side = "was given" if layer.is_input else "returned"
     if layer.seen is None:
-        return f"{side} no tensor with a sample axis"
+        return f"{side} no tensor with a sample axis (packed sequences have none: measure behind pad_packed_sequence)"
     if not layer.seen.is_floating:
         return f"{side} {layer.seen.dtype}, which are not features; ask for a layer behind it"
     return None

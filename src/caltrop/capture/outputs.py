@@ -16,20 +16,17 @@ def main_tensor(output: Any) -> tuple[Tensor | None, str]:
     """The features in a module's output, and which entry they are ("" where the output is the tensor).
 
     Dicts, dataclasses and objects: `last_hidden_state`, then `logits`, then the first tensor; tuples
-    and lists: the first tensor. Tensors without axes (losses) do not count.
-
-    Raises:
-        ValueError: a packed sequence, whose rows are not samples.
+    and lists: the first tensor. Tensors without axes (losses) do not count. A packed sequence has no
+    features: its rows are tokens of all samples, mixed; what comes beside it is not what was asked for.
     """
     if isinstance(output, Tensor):
         return (output, "") if output.ndim else (None, "")
     if isinstance(output, PackedSequence):
-        raise ValueError(
-            "a PackedSequence holds tokens of all samples mixed. Measure a later layer, "
-            "or unpack with torch.nn.utils.rnn.pad_packed_sequence inside a module."
-        )
+        return None, ""
     entries = dict(_entries(output))
     for key in (*_PREFERRED, *entries):
+        if isinstance(entries.get(key), PackedSequence):
+            break
         if key in entries:
             tensor, inner = main_tensor(entries[key])
             if tensor is not None:

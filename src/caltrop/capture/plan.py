@@ -213,12 +213,11 @@ def check_rows(name: str, rows: int, labels: int, shape: tuple[int, ...]) -> Non
 
 
 def _remarks(now: Situation, layers: tuple[Layer, ...], poolings: dict[str, Pooling]) -> list[str]:
-    notes = []
+    ways = dict.fromkeys(pooling.said for pooling in poolings.values() if pooling.said != "vector")
+    notes = [f"{', '.join(name for name, p in poolings.items() if p.said == said)}: {said}." for said in ways]
     for layer in layers:
         pooling, seen = poolings[layer.name], layer.seen
         assert seen is not None
-        if pooling.said != "vector":
-            notes.append(f"Layer {layer.name}: {pooling.said}.")
         if pooling.layout.time_first:
             notes.append(f"Layer {layer.name} holds [tokens, samples, dim]; it was transposed.")
         if seen.entry:

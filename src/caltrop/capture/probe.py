@@ -47,7 +47,7 @@ class Probe:
         model: nn.Module,
         first_batch: Any,
         *,
-        layers: str | Iterable[str] | None = None,
+        layers: str | Iterable[Any] | None = None,
         head: str | None = None,
         device: torch.device | str | None = None,
         pool: str = "auto",
@@ -124,7 +124,7 @@ class Probe:
         self,
         trace: Trace,
         found: Found,
-        requests: str | Iterable[str] | None,
+        requests: str | Iterable[Any] | None,
         modules: Mapping[str, nn.Module],
     ) -> tuple[list[Layer], list[str]]:
         if requests is not None:

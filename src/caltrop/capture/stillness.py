@@ -46,6 +46,8 @@ class Stillness:
     def __init__(self, model: nn.Module) -> None:
         self._model = model
         self._buffers: dict[tuple[int, str], tuple[Tensor, int, Tensor]] = {}
+        self._silent: set[tuple[int, str]] = set()
+        self._looked_closely = False
 
     @contextmanager
     def during(self) -> Iterator[None]:
@@ -64,28 +66,37 @@ class Stillness:
         # Eval mode stops BatchNorm from updating; a functional call with training=True does not care.
         for module in modules:
             for name, buffer in module._buffers.items():
-                if buffer is not None and not self._is_kept(module, name, buffer):
+                if buffer is not None and not self._is_untouched(module, name, buffer):
                     self._buffers[id(module), name] = (buffer, buffer._version, buffer.detach().clone())
         try:
             yield
         finally:
-            for module in modules:
-                for name, buffer in list(module._buffers.items()):
-                    self._put_back(module, name, buffer)
+            with torch.no_grad():
+                for module in modules:
+                    for name, buffer in list(module._buffers.items()):
+                        self._put_back(module, name, buffer)
+            self._looked_closely = True
 
-    def _is_kept(self, module: nn.Module, name: str, buffer: Tensor) -> bool:
+    def _is_untouched(self, module: nn.Module, name: str, buffer: Tensor) -> bool:
         kept = self._buffers.get((id(module), name))
         return kept is not None and kept[0] is buffer and kept[1] == buffer._version
 
     def _put_back(self, module: nn.Module, name: str, buffer: Tensor | None) -> None:
-        kept = self._buffers.get((id(module), name))
-        if kept is None or (buffer is not None and self._is_kept(module, name, buffer)):
+        key = (id(module), name)
+        if key not in self._buffers:
             return
-        original, version, values = kept
-        if original._version != version:
+        original, version, values = self._buffers[key]
+        changed = original._version != version
+        if not changed and original.device.type != "meta" and (key in self._silent or not self._looked_closely):
+            # batch_norm writes its running statistics without counting a version: compare once, then remember
+            changed = not torch.equal(original, values)
+            if changed:
+                self._silent.add(key)
+        if changed:
             original.copy_(values)
-        module._buffers[name] = original
-        self._buffers[id(module), name] = (original, original._version, values)
+        if buffer is not original:
+            module._buffers[name] = original
+        self._buffers[key] = (original, original._version, values)
 
 
 @contextmanager

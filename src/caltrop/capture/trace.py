@@ -114,7 +114,7 @@ def _hooked(modules: Mapping[str, nn.Module], trace: Trace, lineage: Lineage) ->
         while call.module is not module:  # a forward inside failed and was caught
             call, given = stack.pop()
         call.end = next(clock)
-        tensor, entry = (None, "") if type(output).__name__ == "PackedSequence" else main_tensor(output)
+        tensor, entry = main_tensor(output)
         if tensor is None:
             return
         call.returned = _seen(tensor, lineage, entry)
