@@ -27,6 +27,22 @@ COINCIDE = 1e-13
 TILE = 512
 
 
+def tensor_of(values: object) -> Tensor:
+    """A detached tensor of any tensor or numeric array, without a copy where torch can share its memory."""
+    if isinstance(values, Tensor):
+        return values.detach()
+    array = np.asarray(values)
+    if not (np.issubdtype(array.dtype, np.number) or array.dtype == np.bool_):
+        raise TypeError(f"an array of type {array.dtype} holds no numbers.")
+    if array.dtype.itemsize > 8 and not np.iscomplexobj(array):
+        array = array.astype(np.float64)  # torch knows no wider format
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    return torch.from_numpy(array)
+
+
 def matmul(left: Float[Tensor, "a b"], right: Float[Tensor, "b c"]) -> Float[Tensor, "a c"]:
     """`left @ right`, through NumPy's BLAS on the CPU, where it is the faster of the two for tall factors."""
     if left.device.type != "cpu":

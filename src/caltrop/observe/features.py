@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from caltrop.linalg import matmul
+from caltrop.linalg import matmul, tensor_of
 from caltrop.observe.evaluate import Tag, chosen_measures, evaluate_context
 from caltrop.observe.observation import Observation
 from caltrop.observe.reading import LayerReading, Source
@@ -62,7 +63,7 @@ def measure(
         raise ValueError(
             f"there are {len(rows)} feature rows but {len(read.classes)} labels; every sample needs one of each."
         )
-    head = None if weights is None else Head.of(_tensor(weights), None if bias is None else _tensor(bias))
+    head = None if weights is None else Head.of(tensor_of(weights), None if bias is None else tensor_of(bias))
     if head is None and bias is not None:
         raise ValueError("bias= was given without weights=; a head is both, or weights alone.")
     _check_head(head, rows.shape[1])
@@ -78,21 +79,24 @@ def measure(
 
 def ignored(ignore_index: Sequence[int] | int) -> tuple[int, ...]:
     """One ignored label or several, as a tuple."""
-    return (ignore_index,) if isinstance(ignore_index, int) else tuple(ignore_index)
+    return (int(ignore_index),) if isinstance(ignore_index, int | Integral) else tuple(map(int, ignore_index))
 
 
 class HeadScores:
     """The head's decisions on features, exact under a common offset.
 
     Scores are taken of residuals to a centre, whose own scores are known in float64: with an offset of
-    1000, float32 scores of the features themselves would be rounding.
+    1000, float32 scores of the features themselves would be rounding. What all rows of the head, or all
+    biases, have in common changes no decision and is left out for the same reason.
     """
 
     def __init__(self, head: Head, centre: Tensor, dtype: torch.dtype) -> None:
         self._centre = centre.to(dtype)
-        self._weights = head.weights.to(dtype).T.contiguous()
-        scores = head.weights @ self._centre.double()
-        self._scores = (scores if head.bias is None else scores + head.bias).to(dtype)
+        rows = head.weights - head.weights.mean(0)
+        scores = rows @ self._centre.double()
+        scores = scores if head.bias is None else scores + (head.bias - head.bias.mean())
+        self._weights = rows.to(dtype).T.contiguous()
+        self._scores = scores.to(dtype)
 
     def decide(self, rows: Tensor) -> Tensor:
         """The class with the largest score, [samples]."""
@@ -120,7 +124,7 @@ def _read(reading: LayerReading, rows: Array, labels: Labels, head: Head | None)
 def _blocks(rows: Array, labels: Labels) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Blocks of kept samples: features, labels, places."""
     for block in row_blocks(len(rows), rows.shape[1]):
-        part, kept = _tensor(rows[block]), labels.kept[block]
+        part, kept = tensor_of(rows[block]), labels.kept[block]
         classes, places = labels.classes[block], torch.arange(block.start, block.stop)
         if not bool(kept.all()):
             part, classes, places = part[kept.to(part.device)], classes[kept], places[kept]
@@ -146,21 +150,6 @@ def _matrix(features: object, layer: str) -> Array:
     return rows
 
 
-def _tensor(values: object) -> Tensor:
-    if isinstance(values, Tensor):
-        return values.detach()
-    array = np.asarray(values)
-    if not np.issubdtype(array.dtype, np.number):
-        raise TypeError(f"an array of type {array.dtype} holds no numbers.")
-    if array.dtype.itemsize > 8:
-        array = array.astype(np.float64)  # torch knows no wider format
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
-    if not array.flags.writeable or any(stride < 0 for stride in array.strides):
-        array = array.copy()
-    return torch.from_numpy(array)
-
-
 def _check_head(head: Head | None, dim: int) -> None:
     if head is not None and head.weights.shape[1] != dim:
         raise ValueError(
@@ -169,6 +158,8 @@ def _check_head(head: Head | None, dim: int) -> None:
         )
     if head is not None and not bool(torch.isfinite(head.weights).all()):
         raise ValueError("the head's weights are not finite; nothing can be measured against them.")
+    if head is not None and head.bias is not None and not bool(torch.isfinite(head.bias).all()):
+        raise ValueError("the head's bias is not finite; nothing can be decided with it.")
 
 
 def _num_classes(labels: Labels, head: Head | None, num_classes: int | None) -> int:

@@ -10,6 +10,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from caltrop.linalg import tensor_of
+from caltrop.stats.labels import read_labels
+
 
 @dataclass(frozen=True)
 class ClassMoments:
@@ -39,7 +42,7 @@ class ClassMoments:
         scatter: bool | None = None,
         layer: str = "features",
     ) -> ClassMoments:
-        """Moments of features [samples, dim] with integer labels [samples] in 0..num_classes-1.
+        """Moments of features [samples, dim] with labels in 0..num_classes-1, as `read_labels` reads them.
 
         `scatter` keeps the dim × dim scatter; None keeps it up to `SCATTER_DIM` dimensions.
         A shard may lack classes, and may be empty.
@@ -48,19 +51,23 @@ class ClassMoments:
         ------
         ValueError
             Where counts differ, a label is out of range, or a feature is not finite.
+        TypeError
+            Where features are not floating, or labels are no whole numbers.
         """
         # The accumulator closes to this class: the import belongs inside.
         from caltrop.stats.accumulator import SCATTER_DIM, ClassAccumulator
 
-        rows = torch.as_tensor(features)
+        rows = tensor_of(features)
         if rows.ndim != 2:
             raise ValueError(
                 f"features have shape {list(rows.shape)}; expected [samples, dim]. "
                 "Pool or flatten every sample to one vector first."
             )
+        if not rows.dtype.is_floating_point:
+            raise TypeError(f"features of layer '{layer}' are {rows.dtype}; pass floating features, such as x.float().")
         keep = rows.shape[1] <= SCATTER_DIM if scatter is None else scatter
         accumulator = ClassAccumulator(num_classes, rows.shape[1], scatter=keep, layer=layer)
-        accumulator.update(rows, torch.as_tensor(labels).long())
+        accumulator.update(rows, read_labels(labels, ignore_index=()).classes)
         return accumulator.close()
 
     def merge(self, other: ClassMoments) -> ClassMoments:

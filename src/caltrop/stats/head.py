@@ -37,6 +37,8 @@ class Head:
         if rows is None or rows.ndim != 2:
             given = "none" if rows is None else list(rows.shape)
             raise ValueError(f"head weights have shape {given}; expected [classes, dim].")
+        if bias is not None and bias.ndim != 1:
+            raise ValueError(f"the head's bias has shape {list(bias.shape)}; expected [classes], one entry per class.")
         return cls(rows, copy(bias), copy(thresholds))
 
     @property

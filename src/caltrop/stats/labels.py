@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from caltrop.linalg import tensor_of
+
 IGNORED = (-1, -100)
 
 
@@ -71,11 +73,10 @@ def check_range(lowest: int, highest: int, num_classes: int | None, present: int
 
 def _tensor(labels: object) -> Tensor:
     try:
-        values = torch.as_tensor(labels)
-    except (TypeError, ValueError, RuntimeError) as error:
-        kind = np.asarray(labels).dtype if not isinstance(labels, Tensor) else labels.dtype
+        values = tensor_of(labels)
+    except TypeError as error:
         raise TypeError(
-            f"labels are of type {kind}, which is no number; pass integer class labels [samples]."
+            f"labels are of type {np.asarray(labels).dtype}, which is no number; pass integer class labels [samples]."
         ) from error
     if values.ndim not in (1, 2):
         raise ValueError(
