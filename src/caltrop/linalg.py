@@ -119,6 +119,8 @@ def principal_axes(
 
 
 def _right_vectors(rows: Float[Tensor, "n r"]) -> tuple[Float[Tensor, "r r"], Float[Tensor, "r"]]:
+    if rows.shape[1] == 0:  # the span of one row that is its own centre
+        return torch.zeros(0, 0, dtype=torch.float64), torch.zeros(0, dtype=torch.float64)
     squares: Tensor
     vectors: Tensor
     squares, vectors = torch.linalg.eigh(gram(rows))

@@ -164,6 +164,13 @@ class Context:
         self.notes.append(f"half-widths from {len(shards)} shards as given")
 
 
+def check_classes(classes: tuple[int, ...], layer: str) -> None:
+    """Refuse fewer than two classes with samples."""
+    if len(classes) < 2:
+        held = f"only class {classes[0]} has samples" if classes else "no class has samples"
+        raise ValueError(f"{held} at layer '{layer}'; collapse is measured between classes, so pass at least two.")
+
+
 def _labels(moments: ClassMoments) -> tuple[tuple[int, ...], tuple[int, ...]]:
     present = tuple(moments.classes.tolist())
     return present, tuple(sorted(set(range(moments.num_classes)) - set(present)))

@@ -12,7 +12,7 @@ from scipy.stats import t as student
 
 from caltrop import measures as registry
 from caltrop.measures import Measure
-from caltrop.observe.context import Context, listed
+from caltrop.observe.context import Context, check_classes, listed
 from caltrop.observe.observation import Observation
 from caltrop.observe.pictures import picture_of
 from caltrop.rows import ClassValues, Row
@@ -65,9 +65,7 @@ def evaluate(statistics: Iterable[Any], *, names: Sequence[str] | None = None, l
 
 def evaluate_context(context: Context, wanted: list[Measure], tag: Tag) -> Observation:
     """Rows, per-class values and the picture of one layer."""
-    if context.num_classes < 2:
-        held = f"only class {context.classes[0]} has samples" if context.classes else "no class has samples"
-        raise ValueError(f"{held} at layer '{tag.layer}'; collapse is measured between classes, so pass at least two.")
+    check_classes(context.classes, tag.layer)
     rows, per_class, missing = [], [], {}
     for measure in wanted:
         reason = context.missing(measure.needs)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from caltrop.measures import Measure
-from caltrop.observe.context import Context
+from caltrop.observe.context import Context, check_classes
 from caltrop.stats import (
     CentreDecisions,
     ClassAccumulator,
@@ -102,9 +102,11 @@ class LayerReading:
             counts, means = self._means.means()
             storage = self._means.storage or torch.float32
             self._moments = ClassMoments(counts, means, torch.zeros_like(counts), None, storage)
+            self._check_classes()
             self._second = self._second_look(None)
         elif self._anchored is not None:
             self._moments = self._anchored.close()
+            self._check_classes()
             if self._spool is not None:
                 assert self._anchored.anchors is not None
                 self._second = self._second_look(self._anchored.anchors.cpu().double())
@@ -180,6 +182,10 @@ class LayerReading:
         storage = self._moments.storage
         dtype = torch.float64 if storage == torch.float64 else torch.float32
         return SecondLook(self._moments, origin=origin, dtype=dtype, scatter=self._scatter)
+
+    def _check_classes(self) -> None:
+        assert self._moments is not None
+        check_classes(tuple(self._moments.classes.tolist()), self.layer)
 
     def _way_note(self) -> str:
         if self._way is Way.SPOOL and self._spool is not None:
