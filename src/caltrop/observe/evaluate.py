@@ -95,7 +95,7 @@ def _row(measure: Measure, context: Context, layer: str, tag: Tag) -> Row:
     if context.absent:
         notes.append(f"absent classes left out: {listed(context.absent)}")
     half_width = resolution = None
-    if measure.is_variability:
+    if measure.is_variability and measured.reason is None:
         half_width, why = _half_width(measure, context)
         notes += [] if why is None else [why]
         notes += _one_sample_note(context)
