@@ -1,0 +1,46 @@
+"""`python -m benchmarks [--smoke] [--out FILE] [--parts …]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.environment import QUIET
+from benchmarks.processes import ask
+from benchmarks.run import SMOKE_PLAN, Plan, run
+
+PARTS = ("in situ", "accuracy", "memory", "classes", "speed")
+RESULTS = Path(__file__).parent / "results" / "one-thread.json"
+
+
+def main() -> None:
+    """Measure and write one JSON file."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="seconds instead of minutes: proves that everything runs")
+    parser.add_argument("--out", type=Path, help=f"where the JSON goes (default: {RESULTS.name}, nothing with --smoke)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="only these parts")
+    given = parser.parse_args()
+    record = run(SMOKE_PLAN if given.smoke else Plan(), here if given.smoke else ask, given.parts)
+    out = given.out or (None if given.smoke else RESULTS)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    load = record["load"]
+    if not load["quiet"]:
+        print(f"not a quiet run: load per core {load['before_per_core']} before, {load['after_per_core']} after; ")
+        print(f"above {QUIET}, trust CPU seconds and ratios, not wall time")
+    print(f"{len(record.get('rows', []))} rows in {record['seconds']:.0f} s" + (f", {out.name}" if out else ""))
+
+
+def here(what: str, **request: Any) -> Any:
+    """The answer without a process of its own, which a smoke run can do without; through JSON all the same."""
+    from benchmarks.child import answer
+
+    asked = json.loads(json.dumps({"what": what, **request}))
+    return json.loads(json.dumps(answer(asked)))
+
+
+if __name__ == "__main__":
+    main()
