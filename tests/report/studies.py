@@ -5,6 +5,7 @@ Everything is seeded; the numbers mean nothing beyond having realistic sizes and
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -48,6 +49,7 @@ HEAD_MEASURES = {
 }
 
 
+@functools.cache
 def demo_study(num_classes: int = 10, layers: tuple[str, ...] = LAYERS, epochs: tuple[int, ...] = EPOCHS) -> Study:
     """A run into the terminal phase: every measure, every layer, train and test, a picture of each."""
     rng = np.random.default_rng(20260101)

@@ -58,10 +58,11 @@ def _figures(
     if all(math.isnan(row.value) for one in series for row in one.rows):
         return missing
     parts = []
-    moves = any(len(one.finite) > 1 for one in series)
+    moving = all_series(row for one in series for row in one.rows if row.step is not None)
+    moves = any(len(one.finite) > 1 for one in moving)
     if moves:
-        sentence = curve_sentence(series, clock)
-        parts.append(_figure(hover.take(curves(series, layers, clock, sentence)), sentence, footnotes(series)))
+        sentence = curve_sentence(moving, clock)
+        parts.append(_figure(hover.take(curves(moving, layers, clock, sentence)), sentence, footnotes(moving)))
     if len({row.layer for row in lasts}) > 1 and not all(math.isnan(row.value) for row in lasts):
         sentence = profile_sentence(lasts, clock)
         parts.append(_figure(hover.take(profile(lasts, layers, clock, sentence)), sentence))

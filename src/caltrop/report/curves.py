@@ -82,7 +82,7 @@ def below_resolution(row: Row) -> bool:
 def _panel(
     rows: Sequence[Row], left: float, width: float, top: float, layers: tuple[str, ...], clock: str | None
 ) -> Panel:
-    across = step_scale(steps_of(rows) or (0,), left + 5, left + width - 5)
+    across = step_scale(steps_of(rows), left + 5, left + width - 5)
     return Panel(across, _up(rows, top + _PLOT, top), layers, clock)
 
 

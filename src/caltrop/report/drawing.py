@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from caltrop.report.markup import coordinate, esc
 
-WIDTH = 344
+WIDTH = 344.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def svg(body: Sequence[str], height: float, label: str, kind: str, width: float 
     )
 
 
-def text(x: float, y: float, content: str, kind: str = "", anchor: str = "start") -> str:
+def text(x: int | float, y: int | float, content: str, kind: str = "", anchor: str = "start") -> str:
     """One line of text; `kind` is a CSS class."""
     side = "" if anchor == "start" else f' text-anchor="{anchor}"'
     css = f' class="{kind}"' if kind else ""

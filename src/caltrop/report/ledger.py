@@ -72,7 +72,7 @@ def _line(row: Row, varied: bool, stepped: bool) -> str:
     return f"<tr>{''.join(columns)}"
 
 
-def _number(words: str, value: float | None) -> str:
+def _number(words: str, value: int | float | None) -> str:
     """A numeric cell; the exact value sorts, the rounded one is read."""
     exact = "" if value is None or not math.isfinite(value) else f' data-v="{value:.6g}"'
     return f'<td class="num"{exact}>{esc(typeset(words))}'

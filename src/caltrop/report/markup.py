@@ -37,7 +37,7 @@ def shorten(text: str, most: int) -> str:
     return f"{text[:front]}…{text[len(text) - (most - 1 - front) :]}"
 
 
-def coordinate(value: float) -> str:
+def coordinate(value: int | float) -> str:
     """A drawing coordinate with one decimal, which is finer than a screen's pixel."""
     text = f"{value:.1f}"
     return text[:-2] if text.endswith(".0") else text

@@ -86,5 +86,5 @@ def _spark(series: Series) -> str:
 def _course(rows: Sequence[Row], up: Scale) -> list[tuple[float, float] | None]:
     width = 68 / max(1, len(rows) - 1)
     return [
-        (2 + index * width, up.at(row.value)) if math.isfinite(row.value) else None for index, row in enumerate(rows)
+        (2.0 + index * width, up.at(row.value)) if math.isfinite(row.value) else None for index, row in enumerate(rows)
     ]

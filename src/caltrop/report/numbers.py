@@ -21,7 +21,9 @@ def number(value: float | None, half_width: float | None = None) -> str:
         return str(round(value))
     if value == 0:
         return "0"
-    return _significant(value, _digits(value, half_width))
+    if half_width is None or not usable(half_width):
+        return _significant(value, 4)
+    return _to_the_half_width(value, half_width)
 
 
 def spread(half_width: float | None) -> str:
@@ -67,7 +69,7 @@ def typeset(text: str) -> str:
     return text.replace("-", "−")
 
 
-def step_number(step: float) -> str:
+def step_number(step: int | float) -> str:
     """A step as it was passed: whole where it is whole."""
     return str(round(step)) if step == round(step) else f"{step:.6g}"
 
@@ -77,11 +79,13 @@ def usable(half_width: float | None) -> bool:
     return half_width is not None and math.isfinite(half_width) and half_width > 0
 
 
-def _digits(value: float, half_width: float | None) -> int:
-    if half_width is None or not usable(half_width):
-        return 4
-    wanted = math.floor(math.log10(abs(value))) - math.floor(math.log10(half_width)) + 2
-    return max(2, min(7, wanted))
+def _to_the_half_width(value: float, half_width: float) -> str:
+    """Down to the decimal place of the half width's second digit, with 2 to 7 significant digits."""
+    power = math.floor(math.log10(abs(value)))
+    place = min(max(1 - math.floor(math.log10(half_width)), 1 - power), 6 - power)
+    if 1e-4 <= abs(value) < 1e6:
+        return f"{value:.{max(0, place)}f}"
+    return _significant(value, power + place + 1)
 
 
 def _significant(value: float, digits: int) -> str:

@@ -66,7 +66,7 @@ def _heads(splits: Sequence[str], columns: int) -> list[str]:
     """Names of the splits with their markers: over the value columns, or in one line where there are many."""
     if not columns:
         names = [shorten(split, 12) for split in splits[:4]]
-        return [text(6 + 84 * index, 11, name, "head") + _key(84 * index, index) for index, name in enumerate(names)]
+        return [text(6 + 84 * index, 11, name, "head") + _key(84.0 * index, index) for index, name in enumerate(names)]
     body = []
     for index, split in enumerate(splits[:columns]):
         right = WIDTH - _VALUE * (columns - 1 - index)
@@ -78,14 +78,14 @@ def _heads(splits: Sequence[str], columns: int) -> list[str]:
 
 
 def _key(x: float, index: int) -> str:
-    return path(marks([(x, 7)], _SPLIT_MARKERS[index % 4]), f"split{index % 4}")
+    return path(marks([(x, 7.0)], _SPLIT_MARKERS[index % 4]), f"split{index % 4}")
 
 
 def _name(layer: str, layers: tuple[str, ...], y: float) -> list[str]:
     """The layer's name after a piece of its line in the curves, which makes this chart their legend."""
     place, count = layers.index(layer), named(layers)
     last = place == count - 1
-    key = line([(1, y), (9, y), (17, y)])
+    key = line([(1.0, y), (9.0, y), (17.0, y)])
     return [
         f'<g class="l{place} key">',
         path(key, "line last" if place >= count - 1 else "line", dash(place, count)),

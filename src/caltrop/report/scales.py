@@ -20,7 +20,7 @@ class Scale:
     end: float
     kind: str = "linear"
 
-    def at(self, value: float) -> float:
+    def at(self, value: int | float) -> float:
         """The coordinate of `value`; what lies outside the axis is put on its edge."""
         if value <= self.low:
             return self.start
@@ -61,9 +61,11 @@ def value_scale(values: Iterable[float], include: Iterable[float], start: float,
     return Scale(low - pad, high + pad, start, end)
 
 
-def step_scale(steps: Sequence[float], start: float, end: float) -> Scale:
+def step_scale(steps: Sequence[int | float], start: float, end: float) -> Scale:
     """An axis for steps: logarithmic where they look log-spaced, log(1 + step) if 0 is among them."""
     low, high = float(min(steps)), float(max(steps))
+    if low == high:
+        return Scale(low - 1, high + 1, start, end)
     positive = [step for step in steps if step > 0]
     if low >= 0 and positive and high / min(positive) >= _SPANS_DECADES:
         return Scale(low, high, start, end, "log1p" if low == 0 else "log")

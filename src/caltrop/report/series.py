@@ -98,7 +98,7 @@ def layer_name(layer: str) -> str:
     return layer or WHOLE
 
 
-def moment(clock: str | None, step: float | None) -> str:
+def moment(clock: str | None, step: int | float | None) -> str:
     """`epoch 120`, `step 3`, or nothing where no step was given."""
     if step is None:
         return ""
