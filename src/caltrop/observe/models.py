@@ -13,6 +13,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from caltrop.capture import Captured, Probe
+from caltrop.capture.stillness import PrivateStream
 from caltrop.measures import Measure
 from caltrop.observe.evaluate import Tag, chosen_measures, evaluate_context
 from caltrop.observe.features import ignored
@@ -258,8 +259,9 @@ class _SplitReader:
 
 
 def _first_batch(loader: Iterable[Any]) -> Any:
-    for batch in loader:
-        return batch
+    with PrivateStream().playing():  # a shuffling loader draws from the caller's random numbers
+        for batch in loader:
+            return batch
     raise ValueError(
         "the loader is empty: there is nothing to measure. (A generator that was read before is empty too.)"
     )
