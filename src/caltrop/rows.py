@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any
 
 ORIGINS = ("trained", "solved", "closed form")
@@ -170,10 +171,15 @@ class Study:
 
 def jsonable(value: Any, digits: int | None = None) -> Any:
     """`value` with tuples as lists and every non-finite float as None, ready for strict JSON."""
-    if isinstance(value, float):
-        if not math.isfinite(value):
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):  # of NumPy, too, which is no int
+        return int(value)
+    if isinstance(value, Real):
+        number = float(value)
+        if not math.isfinite(number):
             return None
-        return value if digits is None else round(value, digits)
+        return number if digits is None else round(number, digits)
     if isinstance(value, Mapping):
         return {str(key): jsonable(entry, digits) for key, entry in value.items()}
     if isinstance(value, list | tuple):
