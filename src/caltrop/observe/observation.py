@@ -156,7 +156,9 @@ class Observation:
         rows = [row for row in self.rows if row.measure == measure and row.layer == layer]
         if not rows:  # whole-model numbers are found under the empty layer and under a real one
             whole = [row for row in self.rows if row.measure == measure and row.layer == ""]
-            rows = whole if layer in self.layers else [row for row in self.rows if row.measure == measure and not layer]
+            rows = whole if layer in self.layers else []
+        if not rows and not layer and registry.get(measure).is_whole_model:
+            rows = [row for row in self.rows if row.measure == measure]
         if not rows:
             raise KeyError(self._why_missing(layer, measure))
         wanted = rows[0].split if split is None else split
