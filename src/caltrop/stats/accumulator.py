@@ -226,7 +226,7 @@ class ClassAccumulator:
             sums = torch.zeros(len(classes), self.first.dim, dtype=torch.float64, device=rows.device)
             sums.index_add_(0, inverse, rows[fresh].double())
             sizes = torch.bincount(inverse, minlength=len(classes))[:, None]
-            self.anchors[classes] = (sums / sizes).to(rows.dtype)
+            self.anchors[classes] = (sums / sizes).to(rows.dtype).to(self.anchors.dtype)
             self._seen[classes] = True
         return self.anchors
 

@@ -147,9 +147,16 @@ class ClassMoments:
 
     @cached_property
     def centred_means(self) -> Float[Tensor, "classes dim"]:
-        r"""$M$, rows $\mu_k-\mu_C$; centred twice, so that the rows sum to zero to the last digit."""
+        r"""$M$, rows $\mu_k-\mu_C$; centred twice, so that the rows sum to zero to the last digit.
+
+        The row of a class without samples is 0.
+        """
         rows = self._from_grand_mean
-        return rows - rows.mean(0)
+        if len(self.classes) == len(rows):
+            return rows - rows.mean(0)
+        centred = torch.zeros_like(rows)
+        centred[self.classes] = rows[self.classes] - rows[self.classes].mean(0)
+        return centred
 
     @property
     def _from_grand_mean(self) -> Tensor:

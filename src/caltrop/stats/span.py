@@ -45,6 +45,13 @@ class Span:
         scale = float(torch.linalg.vector_norm(moments.means, dim=1).max())
         return cls(axes, matmul(rows, axes), lengths, scale)
 
+    def is_same(self, other: Span) -> bool:
+        """Whether residuals seen in both may be added: the same axes, about the same centres."""
+        if self is other:
+            return True
+        # one axis is the same axis in every span: the centres tell them apart
+        return torch.equal(self.axes, other.axes) and torch.equal(self.coordinates, other.coordinates)
+
     @property
     def width(self) -> int:
         """r, the number of coordinates."""
@@ -121,7 +128,7 @@ class SpanMoments:
         return self._combined(other, -1.0)
 
     def _combined(self, other: SpanMoments, sign: float) -> SpanMoments:
-        if self.span is not other.span and not torch.equal(self.span.axes, other.span.axes):
+        if not self.span.is_same(other.span):
             raise ValueError(
                 "these span moments were seen in different spans and do not merge; compute one span from "
                 "the merged class moments, and look at every shard in it."
