@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Stochastic gradient descent on cross-entropy; the defaults collapse an MLP on 5,000 digits in minutes.
+    """Stochastic gradient descent on cross-entropy, with a learning rate that is cut twice.
 
     The learning rate is multiplied by `cut_factor` once each share of the epochs in `cuts` has passed.
     Weight decay λ adds λ/2‖θ‖² over all parameters. It acts within about 1/(η λ) steps,

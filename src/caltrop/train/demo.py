@@ -55,9 +55,11 @@ class Recipe:
         return f"MLP {channels * height * width}-{sizes}-{images.num_classes}, batch norm"
 
 
+# Chosen by what collapsed on 5,000 digits: a high learning rate keeps the features noisy until it is cut,
+# and after the cut weight decay has no time left to act. A low rate with strong decay has time throughout.
 RECIPES = {
-    "mlp": Recipe("mlp", (512, 512, 512), TrainConfig()),
-    "resnet": Recipe("resnet", (12, 24, 48), TrainConfig(epochs=45)),
+    "mlp": Recipe("mlp", (512, 512, 512), TrainConfig(epochs=100, learning_rate=0.01, weight_decay=2e-2)),
+    "resnet": Recipe("resnet", (12, 24, 48), TrainConfig(epochs=40, learning_rate=0.02, weight_decay=1e-2)),
 }
 QUICK_RECIPES = {
     "mlp": Recipe("mlp", (64, 64), TrainConfig(epochs=12, batch_size=64)),
