@@ -73,7 +73,7 @@ def test_ctrl_c_during_training_leaves_nothing(run, workplace, monkeypatch):
 
 @pytest.mark.slow
 def test_the_quick_demo_trains_and_draws(run, workplace):
-    ran = run("demo", "--quick", "--out", "quick")
+    ran = run("demo", "--quick", "--classes", "0", "1", "2", "--per-class", "20", "--out", "quick")
     assert ran.code == 0, ran.err
     assert "NC1 at head:input (training images) went from" in ran.out
     study = read_study(workplace / "quick")

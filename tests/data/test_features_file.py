@@ -232,6 +232,15 @@ def test_a_head_that_does_not_fit_is_refused(tmp_path, arrays, weights, why):
         read_features(save(tmp_path / "f.npz", {**arrays, "weights": weights}))
 
 
+@pytest.mark.parametrize(("names", "layer"), [(["a", "features", "b"], "features"), (["a", "b"], "b")])
+def test_the_head_prefers_features_and_else_the_last_layer_that_fits(tmp_path, arrays, names, layer):
+    layers = {name: arrays["features"] for name in names}
+    head = {name: arrays[name] for name in ("labels", "weights")}
+    read = read_features(save(tmp_path / "f.npz", {**layers, "narrow": np.ones((ROWS, 2)), **head}))
+    assert read.head_layer == layer
+    assert f"the head (`weights`) stands on the layer '{layer}'" in read.notes
+
+
 def test_a_bias_without_weights_is_said_to_be_unused(tmp_path, arrays):
     del arrays["weights"]
     read = read_features(save(tmp_path / "f.npz", arrays))
@@ -336,6 +345,17 @@ def test_a_pickle_that_wants_to_run_code_is_refused_and_does_not_run(tmp_path, c
     torch.save({"features": Mischief()}, tmp_path / "f.pt")
     with pytest.raises(ValueError, match=r"asks to unpickle code \(.*print\).*weights_only.*Save tensors only"):
         read_features(tmp_path / "f.pt")
+    assert capsys.readouterr().out == ""
+
+
+def test_objects_in_a_numpy_file_are_refused_and_do_not_run(tmp_path, capsys, arrays):
+    objects = np.array([Mischief()] * ROWS, dtype=object)
+    np.savez(tmp_path / "f.npz", features=objects, labels=arrays["labels"])
+    np.save(tmp_path / "f.npy", objects)
+    with pytest.raises(ValueError, match="holds Python objects"):
+        read_features(tmp_path / "f.npz")
+    with pytest.raises(ValueError, match="holds Python objects"):
+        read_features(tmp_path / "f.npy")
     assert capsys.readouterr().out == ""
 
 
