@@ -22,6 +22,8 @@ SCATTER_DIM = 512
 BLOCK_VALUES = 2**20
 # Rows a Gram product should have at least: below, its d x d update costs more than the product.
 GRAM_ROWS = 1024
+# Norms whose squares, and sums of millions of them, are float32 numbers with all their digits.
+FLOAT32_SQUARES = (1e-10, 1e10)
 
 
 def row_blocks(count: int, dim: int) -> Iterator[slice]:
@@ -36,6 +38,13 @@ def working(features: Tensor) -> Tensor:
     if rows.device.type not in ("cpu", "cuda"):
         rows = rows.cpu()  # some devices have no float64 to flush to
     return rows if rows.dtype in (torch.float32, torch.float64) else rows.float()
+
+
+def within_range(rows: Float[Tensor, "n d"], norms: Float[Tensor, "n"]) -> Float[Tensor, "n d"]:
+    """Float64 where float32 squares would overflow in sums, or vanish: features of 1e-24 have a variability, too."""
+    if rows.dtype == torch.float64 or len(rows) == 0 or FLOAT32_SQUARES[0] < float(norms.max()) < FLOAT32_SQUARES[1]:
+        return rows
+    return rows.double()
 
 
 def check_finite(rows: Float[Tensor, "n d"], norms: Float[Tensor, "n"], layer: str, positions: Tensor) -> None:
@@ -178,7 +187,9 @@ class ClassAccumulator:
         for block in row_blocks(len(labels), first.dim):
             rows = working(features[block])
             where = labels[block].to(rows.device)
-            check_finite(rows, torch.linalg.vector_norm(rows, dim=1), first.layer, places[block])
+            norms = torch.linalg.vector_norm(rows, dim=1)
+            check_finite(rows, norms, first.layer, places[block])
+            rows = within_range(rows, norms)
             first.add(rows, where)
             residual = rows - self._anchors_for(rows, where)[where]
             self._add_residuals(residual, where)

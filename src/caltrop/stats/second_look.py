@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from caltrop.linalg import GramSum, matmul
-from caltrop.stats.accumulator import GRAM_ROWS, row_blocks, working
+from caltrop.stats.accumulator import FLOAT32_SQUARES, GRAM_ROWS, row_blocks, working
 from caltrop.stats.class_moments import ClassMoments
 from caltrop.stats.decisions import CentreDecisions, HeadDecisions
 from caltrop.stats.span import Span, SpanMoments
@@ -73,6 +73,8 @@ class SecondLook:
         self._index = torch.full((moments.num_classes,), -1)
         self._index[moments.classes] = torch.arange(len(moments.classes))
         classes, width = self.span.coordinates.shape
+        if width and (self.span.lengths[0] < FLOAT32_SQUARES[0] or self.span.scale > FLOAT32_SQUARES[1]):
+            dtype = torch.float64
         exact = self.moments.means if origin is None else self.moments.means - origin[moments.classes]
         self._centres = exact.to(dtype)
         # what rounding the centres to working precision left over, put back inside the span
@@ -120,7 +122,7 @@ class SecondLook:
         """Everything seen."""
         self._flush()
         counts = self.moments.counts
-        blocks = tuple(block.close(self.span, self._rest) for block in self._blocks)
+        blocks = tuple(block.close(self.span, self._rest) for block in self._blocks if block.counts.any())
         total = self._rest_block.close(self.span, self._rest)
         for block in blocks:
             total = total.merge(block)
@@ -142,6 +144,8 @@ class SecondLook:
         if self._gram is not None:
             weighted = self._rest_rows * counts[:, None]
             scatter = self._gram.value() - weighted.T @ self._rest_rows
+        if len(blocks) < FEWEST_BLOCKS:
+            blocks = ()
         moments = ClassMoments(counts, self.moments.means, total.squares, scatter, self.moments.storage)
         head = HeadDecisions(counts, self._hits[1], self._hits[2]) if self._decided else None
         return Seen(moments, total, blocks, CentreDecisions(counts, self._hits[0]), head, self._sample_seen())
