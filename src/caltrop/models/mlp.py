@@ -17,16 +17,12 @@ class Mlp(nn.Module):
     Weights are torch's defaults, drawn from its global generator.
     """
 
-    def __init__(
-        self, in_features: int, widths: Sequence[int], num_classes: int, batch_norm: bool = True
-    ) -> None:
+    def __init__(self, in_features: int, widths: Sequence[int], num_classes: int, batch_norm: bool = True) -> None:
         super().__init__()
         if not widths:
             raise ValueError("widths is empty; an Mlp needs at least one hidden layer.")
         sizes = [in_features, *widths]
-        self.blocks = nn.ModuleList(
-            _block(before, after, batch_norm) for before, after in itertools.pairwise(sizes)
-        )
+        self.blocks = nn.ModuleList(_block(before, after, batch_norm) for before, after in itertools.pairwise(sizes))
         self.head = nn.Linear(sizes[-1], num_classes)
 
     def forward(self, inputs: Float[Tensor, "samples *shape"]) -> Float[Tensor, "samples classes"]:

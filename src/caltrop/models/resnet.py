@@ -42,9 +42,7 @@ class ResNet(nn.Module):
         )
         self.head = nn.Linear(widths[-1], num_classes)
 
-    def forward(
-        self, images: Float[Tensor, "samples channels height width"]
-    ) -> Float[Tensor, "samples classes"]:
+    def forward(self, images: Float[Tensor, "samples channels height width"]) -> Float[Tensor, "samples classes"]:
         """Logits."""
         features = self.stem(images)
         for stage in self.stages:
@@ -69,9 +67,7 @@ class ResidualBlock(nn.Module):
         )
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or before != after:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after)
-            )
+            self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after))
         self.relu = nn.ReLU()
 
     def forward(
