@@ -68,6 +68,7 @@ class LayerReading:
         self._anchored: ClassAccumulator | None = None
         self._spool: ResidualSpool | None = None
         self._second: SecondLook | None = None
+        self._spools_features = False
         self._moments: ClassMoments | None = None
 
     @property
@@ -91,6 +92,8 @@ class LayerReading:
         done = 0
         for residuals, where in self._anchored.residuals(features, labels, positions):
             if self._spool is not None:
+                if self._spools_features:
+                    residuals = features[done : done + len(where)]
                 said = None if predictions is None else predictions[done : done + len(where)]
                 self._spool.write(residuals, where, said)
             done += len(where)
@@ -109,7 +112,8 @@ class LayerReading:
             self._check_classes()
             if self._spool is not None:
                 assert self._anchored.anchors is not None
-                self._second = self._second_look(self._anchored.anchors.cpu().double())
+                origin = None if self._spools_features else self._anchored.anchors.cpu().double()
+                self._second = self._second_look(origin)
                 for rows, labels, predictions in self._spool.read():
                     self._second.update(rows, labels, predictions)
                 self._spool.close()
@@ -163,7 +167,9 @@ class LayerReading:
         keep = look.scatter or (look.span and self._way is Way.ONE_PASS)
         self._anchored = ClassAccumulator(classes, dim, scatter=keep and self._way is Way.ONE_PASS, layer=self.layer)
         if self._way is Way.SPOOL:
-            self._spool = ResidualSpool(dim, spool_dtype(storage))
+            # Half-precision features take as many bits as their residuals would, and lose none of them.
+            self._spools_features = storage in (torch.float16, torch.bfloat16)
+            self._spool = ResidualSpool(dim, storage if self._spools_features else spool_dtype(storage))
 
     def _look(self, dim: int) -> Look:
         spectrum = TotalSpectrum in self._needs
@@ -189,7 +195,8 @@ class LayerReading:
 
     def _way_note(self) -> str:
         if self._way is Way.SPOOL and self._spool is not None:
-            return f"{self._way} ({str(self._spool.dtype).removeprefix('torch.')})"
+            what = "feature spool" if self._spools_features else self._way
+            return f"{what} ({str(self._spool.dtype).removeprefix('torch.')})"
         return str(self._way)
 
     def _grow(self, accumulator: MeanAccumulator | ClassAccumulator, num_classes: int) -> None:

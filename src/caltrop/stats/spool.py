@@ -1,7 +1,8 @@
 """A spool of residuals, for features that should not be computed twice.
 
 Residuals to a class anchor are small and keep their relative precision in few bits; features themselves
-do not, which is why no raw feature is ever spooled.
+do not, which is why no feature is ever rounded to be spooled. Half-precision features need no rounding: they
+may be spooled as they are.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ CHUNK_ROWS = 4096
 class ResidualSpool:
     """Rows [samples, dim] with labels and head decisions, written once in order, read many times.
 
-    `dtype`: float32 for float32 features; bfloat16 for half-precision ones, whose own rounding is larger;
-    float64 for float64.
+    `dtype`: what the rows are stored in; wider rows are rounded to it.
     """
 
     def __init__(self, dim: int, dtype: torch.dtype) -> None:

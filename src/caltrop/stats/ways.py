@@ -56,5 +56,5 @@ def choose_way(
 
 
 def spool_dtype(storage: torch.dtype) -> torch.dtype:
-    """Residuals of half-precision features are spooled in bfloat16, all others in their own precision."""
+    """Residuals of half-precision features take 16 bits, bfloat16's range included; others their own precision."""
     return storage if storage in (torch.float32, torch.float64) else torch.bfloat16
