@@ -146,7 +146,7 @@ def labels_like(value, count=48):
     ("changes", "why"),
     [
         ({"features": np.ones((0, 6)), "labels": np.ones(0, int)}, "nothing to measure"),
-        ({"labels": np.zeros(48, int), "weights": None, "bias": None}, "one class"),
+        ({"labels": np.zeros(48, int), "weights": None, "bias": None}, "only class 0 has samples"),
         ({"labels": np.where(np.arange(48) == 5, -3, np.arange(48) % 4)}, "-3"),
         ({"labels": np.arange(48) % 4 + 1, "weights": None, "bias": None}, "Subtract 1, or pass num_classes"),
         ({"labels": np.arange(48) % 4 + 0.5}, "not a whole number"),

@@ -160,7 +160,7 @@ def test_a_single_checkpoint_is_loaded_and_has_no_step(run, checkpoints):
     ("data", "why"),
     [
         ("empty", "empty|no batch|nothing"),
-        ("one_class", "one class"),
+        ("one_class", "only class 0 has samples"),
         ("negative", "-3|negative"),
         ("from_one", "1"),
         ("too_many", "6|num_classes"),

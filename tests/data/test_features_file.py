@@ -234,7 +234,7 @@ def test_a_head_that_does_not_fit_is_refused(tmp_path, arrays, weights, why):
 
 @pytest.mark.parametrize(("names", "layer"), [(["a", "features", "b"], "features"), (["a", "b"], "b")])
 def test_the_head_prefers_features_and_else_the_last_layer_that_fits(tmp_path, arrays, names, layer):
-    layers = {name: arrays["features"] for name in names}
+    layers = dict.fromkeys(names, arrays["features"])
     head = {name: arrays[name] for name in ("labels", "weights")}
     read = read_features(save(tmp_path / "f.npz", {**layers, "narrow": np.ones((ROWS, 2)), **head}))
     assert read.head_layer == layer
