@@ -50,7 +50,7 @@ def test_only_numbers_without_an_ideal_state_no_value_at_collapse():
 def test_the_floor_without_room_for_a_simplex_is_never_beaten(name):
     floor = measure(*polygon(7)[:2], weights=polygon(7)[2], measures=[name]).row("features", name).at_collapse
     values = []
-    for seed in range(20):
+    for seed in range(8):
         features, labels, weights, _ = unequal([5] * 7, 2, seed=seed)
         values.append(measure(features, labels, weights=weights, measures=[name])["features", name])
     assert floor > 0.5
@@ -117,3 +117,29 @@ def test_the_order_of_samples_and_the_names_of_classes_do_not_matter(name):
     back = np.argsort(swap)
     after = measure(features[order], swap[labels][order], weights=weights[back], bias=bias[back], measures=[name])
     assert after["features", name] == approx(before, rel=1e-10, abs=1e-14)
+
+
+@pytest.mark.parametrize("scale", [1e-100, 1e-12, 1e12, 1e100])
+@pytest.mark.parametrize("name", [name for name, kind in STATED if kind == "scale"])
+def test_float64_features_may_be_of_any_size(name, scale):
+    features, labels, weights, bias = unequal([40, 25, 12, 9, 6], 8, sigma=0.9, dtype=np.float64)
+    before = measure(features, labels, weights=weights, bias=bias, measures=[name])["features", name]
+    after = measure(scale * features, labels, weights=weights / scale, bias=bias, measures=[name])["features", name]
+    assert after == approx(before, rel=1e-9)
+
+
+@pytest.mark.parametrize("common", [1e3, 1e6, 1e9])
+@pytest.mark.parametrize("name", ["nearest_centre_disagreement", "accuracy"])
+def test_a_constant_in_every_bias_changes_no_decision(name, common):
+    features, labels, weights, bias = unequal([40] * 4, 10, sigma=3.0)
+    before = measure(features, labels, weights=weights, bias=bias, measures=[name])["features", name]
+    after = measure(features, labels, weights=weights, bias=bias.astype(float) + common, measures=[name])
+    assert after["features", name] == before
+
+
+@pytest.mark.parametrize("name", ["nearest_centre_disagreement", "accuracy"])
+def test_a_common_row_of_the_head_changes_no_decision(name):
+    features, labels, weights, bias = unequal([40] * 4, 10, sigma=3.0)
+    before = measure(features, labels, weights=weights, bias=bias, measures=[name])["features", name]
+    after = measure(features, labels, weights=weights.astype(float) + 1e5, bias=bias, measures=[name])
+    assert after["features", name] == before

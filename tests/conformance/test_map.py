@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import sys
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
 from pathlib import Path
 
@@ -63,9 +63,9 @@ class Sample:
             features = features - np.mean([features[self.labels == k].mean(0) for k in range(6)], axis=0)
         self.h, self.centre_on_samples = features, centre_on_samples
 
-    def ours(self, name):
-        seen = measure(self.h, self.labels, weights=self.W, bias=self.b, measures=[name])
-        return seen["features", name]
+    @cached_property
+    def seen(self):
+        return measure(self.h, self.labels, weights=self.W, bias=self.b)
 
     @cached_property
     def mu(self):
@@ -180,11 +180,14 @@ FORMULAS = {
 }
 
 
+sample_where = cache(Sample)
+
+
 def both(line, met):
     """Their number, and what our measure and the stated relation make of it."""
-    sample = Sample(met, line.holds == "balanced")
+    sample = sample_where(met, line.holds == "balanced")
     relation = conventions.RELATIONS[line.relation][1]
-    value = sample.ours(line.ours)
+    value = sample.seen["features", line.ours]
     return FORMULAS[line.formula](sample), value if relation is None else relation(value, sample.K, sample.n[0])
 
 
@@ -212,10 +215,9 @@ def test_where_nothing_of_ours_is_equal_the_nearest_really_differs(line):
 )
 def test_no_measure_at_all_equals_what_the_map_calls_unmatched(number):
     line = next(line for line in LINES if line.relation == "none" and line.number == number)
-    sample = Sample("always", False)
+    sample = sample_where("always", False)
     theirs = FORMULAS[line.formula](sample)
-    seen = measure(sample.h, sample.labels, weights=sample.W, bias=sample.b)
-    assert [row.measure for row in seen.rows if row.value == approx(theirs, rel=1e-6, abs=1e-12)] == []
+    assert [row.measure for row in sample.seen.rows if row.value == approx(theirs, rel=1e-6, abs=1e-12)] == []
 
 
 @pytest.mark.parametrize("line", LINES, ids=identity)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from caltrop.observe import measure
-from reference import VARIABILITY, simplex, unequal
+from reference import VARIABILITY, simplex, twin, unequal
 
 LABELS = np.repeat(np.arange(3), [3, 7, 5])
 HEAD = {"weights": np.arange(12.0).reshape(3, 4) ** 2, "bias": np.arange(3.0)}
@@ -146,6 +146,23 @@ def test_two_means_in_one_direction_are_infinitely_close_on_the_sphere():
     row = row_of("uniformity", np.repeat(corners, 2, axis=0), np.repeat(np.arange(4), 2))
     assert math.isinf(row.value)
     assert row.reason.startswith("infinite")
+
+
+def test_nearly_parallel_means_keep_their_digits():
+    """Two unit directions 1e-6 apart: 2 − 2cos is 1e-12 and would keep four digits of the distance."""
+    corners = np.array([[1.0, 0, 0], [1, 1e-6, 0], [-1, 3, 1], [-1, -3 - 1e-6, -1]])
+    arrays = np.repeat(corners, 2, axis=0), np.repeat(np.arange(4), 2)
+    assert row_of("uniformity", *arrays).value == pytest.approx(twin("uniformity")(*arrays), rel=1e-9)
+
+
+def test_a_tie_between_means_is_an_agreement_with_either():
+    """The sample at (0, 2) is as far from both means; on either side the head's class is among the nearest."""
+    features = np.array([[-2.0, 1], [-2, 1], [2, 3], [2, 3], [0, 2], [-4, 0], [4, 4], [0, 2]])
+    labels, weights = np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.array([[-1.0, 0], [1, 0]])
+    for_first = row_of("nearest_centre_disagreement", features, labels, weights=weights, bias=np.array([1e-3, 0]))
+    for_second = row_of("nearest_centre_disagreement", features, labels, weights=weights, bias=np.array([0, 1e-3]))
+    assert (for_first.value, for_second.value) == (0, 0)
+    assert row_of("nearest_centre_accuracy", features, labels).value == 1
 
 
 def test_unresolved_means_leave_the_resolved_variability_undefined():

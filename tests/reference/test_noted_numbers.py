@@ -51,7 +51,6 @@ def test_the_noted_head_distance_is_of_uncentred_rows(noted):
 @pytest.mark.parametrize(
     ("name", "value", "digit"),
     [
-        ("within_class_variability", 0.0125805313, 5e-11),
         ("variability_ratio", 0.2501745, 5e-8),
         ("class_distance_normalized_variance", 0.1239516, 5e-8),
         ("simplex_distance", 0.2159194, 5e-8),
