@@ -48,8 +48,10 @@ def flatness(eigenvalues: Float[Tensor, "m"], rank: int) -> float:
     shares its eigenvectors (a simplex ETF: r = K−1, centred rows; an orthogonal frame: r = K). Missing
     eigenvalues count as 0. From eigenvalues nothing cancels; $\sqrt{2-2\rho}$ has a floor of 1e-8.
     """
-    values = eigenvalues[:rank]
-    shares = values / torch.linalg.vector_norm(eigenvalues)
+    # squares of eigenvalues overflow long before eigenvalues do: scale first
+    scaled = eigenvalues / eigenvalues.max()
+    values = scaled[:rank]
+    shares = values / torch.linalg.vector_norm(scaled)
     missing = max(0, rank - len(values))
     return math.sqrt(float((shares - 1 / math.sqrt(rank)).square().sum()) + missing / rank)
 

@@ -103,6 +103,8 @@ class _Scan:
 
     def _exact(self, squares: Tensor, close: Tensor, left: Tensor, right: Tensor, scale: Tensor) -> None:
         """Replace squared distances that cancelled by those of the differences of scaled rows."""
+        if not bool(close.any()):
+            return
         first, second = close.nonzero(as_tuple=True)
         for part in torch.split(torch.arange(len(first)), TILE):
             mine, theirs = left[first[part]], right[second[part]]
