@@ -20,6 +20,15 @@ NAMES = sorted(reference.NAMES)
 # Products of residuals run in float32 for float32 features and coarser; everything else is float64.
 FLOAT32_PRODUCTS = {*reference.VARIABILITY, "variability_noise_floor", "effective_rank", "stable_rank"}
 
+
+def preferring(label, features, labels, weights, bias):
+    """The same, with a head that says `label` to about every other sample."""
+    scores = features @ weights.T + bias
+    lifted = bias.copy()
+    lifted[label] += np.median(scores.max(1) - scores[:, label])
+    return features, labels, weights, lifted
+
+
 TAIL = [64, 32, 16, 8, 4, 2]
 CASES = {
     "balanced": lambda: unequal([20] * 6, 12),
@@ -27,6 +36,7 @@ CASES = {
     "two classes": lambda: unequal([15, 9], 7),
     "one-sample classes": lambda: unequal([20, 1, 9, 1, 5], 12),
     "an absent class": lambda: unequal([20, 0, 9, 7, 1, 5], 12),
+    "an absent class that the head prefers": lambda: preferring(1, *unequal([20, 0, 9, 7, 1, 5], 12)),
     "low-rank means": lambda: unequal([30] * 8, 14, sigma=0.05, rank=3),
     "no room for a simplex": lambda: unequal([20] * 9, 5),
     "more classes than dimensions": lambda: unequal([12] * 20, 6, sigma=0.2),

@@ -58,7 +58,7 @@ def stream(way, names, source):
     def read(features, labels):
         reading = LayerReading("features", [get(name) for name in names], source, num_classes=K)
         batches = [slice(start, start + 256) for start in range(0, N, 256)]
-        tensors = torch.from_numpy(features), torch.from_numpy(labels)
+        tensors = torch.as_tensor(features), torch.from_numpy(labels)
         for batch in batches:
             reading.first(tensors[0][batch], tensors[1][batch])
         reading.finish_first()
@@ -84,6 +84,15 @@ WAYS = {
 def test_the_variability_is_right_to_a_millionth(cell, way):
     features, labels, expected = cell
     assert WAYS[way](features, labels) == approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+@pytest.mark.parametrize("way", WAYS)
+def test_the_variability_of_other_formats_is_right_to_a_millionth(way, dtype):
+    """Of the features as stored: rounding to half precision is in the features, not in what is done with them."""
+    features, labels = collapsed(1e-2, 1.0, np.float64)
+    stored = torch.from_numpy(features).to(dtype)
+    assert WAYS[way](stored, labels) == approx(twin(NAME)(stored.double().numpy(), labels), rel=1e-6)
 
 
 def test_the_cells_really_lie_at_their_levels():
