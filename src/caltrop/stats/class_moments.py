@@ -2,8 +2,10 @@ r"""Class moments: what one pass over features leaves behind, mergeable in any o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +38,7 @@ class ClassMoments:
     def of(
         cls,
         features: Tensor | np.ndarray,
-        labels: Tensor | np.ndarray,
+        labels: Tensor | np.ndarray | Sequence[Any],
         num_classes: int,
         *,
         scatter: bool | None = None,
@@ -85,7 +87,8 @@ class ClassMoments:
         if self.scatter is not None and other.scatter is not None:
             scatter = self.scatter + other.scatter + (shift * weight[:, None]).T @ shift
         # The coarser of two formats bounds what the sum resolves.
-        storage = max(self.storage, other.storage, key=lambda kind: torch.finfo(kind).eps)
+        filled = [shard.storage for shard in (self, other) if bool(shard.counts.any())]
+        storage = max(filled or [self.storage], key=lambda kind: torch.finfo(kind).eps)
         return ClassMoments(
             counts,
             self.means + share[:, None] * shift,
