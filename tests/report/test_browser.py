@@ -132,6 +132,8 @@ def test_the_script_draws_what_the_page_already_shows(browser, visit, name):
     assert sorted(moving.locator("svg.matrix .cells text, svg.constellation text").all_text_contents()) == sorted(
         numbers
     )
+    kinds = "all => all.map(one => one.getAttribute('class')).sort()"
+    assert moving.eval_on_selector_all(".space .dust", kinds) == still.eval_on_selector_all(".space .dust", kinds)
     places = "all => all.map(one => +one.getAttribute('cx')).sort((a, b) => a - b)"
     # coordinates reach the script in 4095 levels over eight times the drawing's half side: 0.34 units, and a decimal
     assert moving.eval_on_selector_all(".space .tip", places) == pytest.approx(
@@ -258,6 +260,8 @@ def test_the_table_sorts_by_exact_value_with_missing_ones_last(visit):
     assert len(numbers) < len(values)
     page.locator("#ledger th button", has_text="Value").click()
     assert page.get_attribute("#ledger th:nth-child(5)", "aria-sort") == "descending"
+    values = page.eval_on_selector_all("#ledger tbody tr", column)
+    assert [value for value in values if value == value] == numbers[::-1]
 
 
 def test_a_choice_without_a_picture_says_so(browser, tmp_path):

@@ -170,6 +170,13 @@ def test_a_single_look_has_no_curves_and_no_slider(layers):
     assert "epoch" not in html.split("<script")[0].split("</style>")[1]
 
 
+def test_a_row_without_a_step_has_no_place_on_a_curve():
+    rows = [Row("a", "coherence", "", 0.5 / step, step=step) for step in (1, 2)]
+    curve = re.compile('<svg class="chart curves".*?</svg>', re.S)
+    with_one_more = page(Study(rows=(*rows, Row("a", "coherence", "", 0.3))))
+    assert curve.findall(with_one_more) == curve.findall(page(Study(rows=tuple(rows))))
+
+
 def test_a_study_without_pictures_has_no_section_for_them():
     html = page(replace(SHORT, pictures=()))
     assert 'id="means"' not in html
