@@ -108,7 +108,7 @@ def test_moments_of_equal_spans_merge_though_the_spans_are_two_objects():
 
 def test_without_scatter_nothing_is_known_in_the_span():
     features, labels = drawn([5, 6, 7], 4)
-    with pytest.raises(ValueError, match="kept no scatter.*second time"):
+    with pytest.raises(ValueError, match=r"kept no scatter.*second time"):
         SpanMoments.of(ClassMoments.of(features, labels, 3, scatter=False))
 
 
@@ -144,7 +144,7 @@ def test_one_sample_classes_borrow_the_pooled_noise_and_alone_have_none():
     ("storage", "kind"), [(torch.float16, np.float16), (torch.bfloat16, None), (torch.float32, np.float32)]
 )
 def test_rounding_to_a_format_adds_about_its_resolution(storage, kind):
-    """Deviations a little wider than the spacing of the format: rounding then adds u²/12 a coordinate, independently."""
+    """Deviations as wide as the spacing of the format: rounding then adds u²/12 a coordinate, independently."""
     draw = np.random.default_rng(0)
     means = draw.standard_normal((5, 20))
     labels = torch.arange(2000) % 5

@@ -64,9 +64,15 @@ def test_rows_in_any_layout_are_written_in_order():
 
 def test_closing_frees_the_file_also_after_an_error(monkeypatch):
     monkeypatch.setattr("caltrop.stats.spool.MEMORY_BYTES", 1)
-    with pytest.raises(KeyboardInterrupt), ResidualSpool(3, torch.float32) as spool:
-        spool.write(rows_of(torch.float32), torch.arange(23))
-        raise KeyboardInterrupt
+    spool = ResidualSpool(3, torch.float32)
+
+    def interrupted():
+        with spool:
+            spool.write(rows_of(torch.float32), torch.arange(23))
+            raise KeyboardInterrupt("while writing")
+
+    with pytest.raises(KeyboardInterrupt, match="while writing"):
+        interrupted()
     assert spool._file.closed
 
 
@@ -129,6 +135,11 @@ def test_a_head_is_a_copy_in_double_precision():
 def test_weights_of_another_shape_are_refused(shape):
     with pytest.raises(ValueError, match=r"head weights have shape .* expected \[classes, dim\]"):
         Head.of(torch.zeros(shape))
+
+
+def test_one_bias_for_each_row_is_asked_for():
+    with pytest.raises(ValueError, match="3 weight rows but 2 biases"):
+        Head.of(torch.zeros(3, 2), torch.zeros(2))
 
 
 @pytest.mark.parametrize("shape", [(), (3, 1), (1, 3)])

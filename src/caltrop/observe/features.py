@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from numbers import Integral
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -20,11 +20,11 @@ Array = np.ndarray | Tensor
 
 
 def measure(
-    features: Array,
-    labels: Array | Sequence[int],
+    features: Array | Sequence[Any],
+    labels: Array | Sequence[Any],
     *,
-    weights: Array | None = None,
-    bias: Array | None = None,
+    weights: Array | Sequence[Any] | None = None,
+    bias: Array | Sequence[Any] | None = None,
     num_classes: int | None = None,
     ignore_index: Sequence[int] | int = IGNORED,
     layer: str = "features",
@@ -77,9 +77,10 @@ def measure(
     return seen
 
 
-def ignored(ignore_index: Sequence[int] | int) -> tuple[int, ...]:
+def ignored(ignore_index: Sequence[SupportsIndex] | SupportsIndex) -> tuple[int, ...]:
     """One ignored label or several, as a tuple."""
-    return (int(ignore_index),) if isinstance(ignore_index, int | Integral) else tuple(map(int, ignore_index))
+    several = ignore_index if isinstance(ignore_index, Sequence) else (ignore_index,)
+    return tuple(label.__index__() for label in several)
 
 
 class HeadScores:

@@ -19,13 +19,6 @@ class Head:
     bias: Float[Tensor, "classes"] | None = None
     thresholds: Float[Tensor, "cuts"] | None = None
 
-    def __post_init__(self) -> None:
-        if self.bias is not None and len(self.bias) != len(self.weights):
-            raise ValueError(
-                f"the head has {len(self.weights)} weight rows but {len(self.bias)} biases; "
-                "both must have one entry per class."
-            )
-
     @classmethod
     def of(cls, weights: Tensor, bias: Tensor | None = None, thresholds: Tensor | None = None) -> Head:
         """Float64 copies on the CPU, detached; later training steps do not change them."""
@@ -39,6 +32,10 @@ class Head:
             raise ValueError(f"head weights have shape {given}; expected [classes, dim].")
         if bias is not None and bias.ndim != 1:
             raise ValueError(f"the head's bias has shape {list(bias.shape)}; expected [classes], one entry per class.")
+        if bias is not None and len(bias) != len(rows):
+            raise ValueError(
+                f"the head has {len(rows)} weight rows but {len(bias)} biases; both must have one entry per class."
+            )
         return cls(rows, copy(bias), copy(thresholds))
 
     @property
