@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from caltrop.report import text_table
 from caltrop.rows import Row
 from report.studies import demo_study
@@ -54,6 +56,15 @@ def test_layers_and_splits_are_blocks_in_order():
     blocks = [line for line in lines if line and not line.startswith(" ") and "Shown" not in line]
     assert blocks[0] == "conv1 · train"
     assert blocks[5:7] == ["fc:input · train", "whole network · train"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "headings"), [((7, 7), ["a"]), ((7, None), ["a"]), ((7, 8), ["a · seed 7", "a · seed 8"])]
+)
+def test_a_seed_is_named_only_where_there_are_several(seeds, headings):
+    rows = [Row("a", name, "", 0.5, seed=seed) for name, seed in zip(("coherence", "uniformity"), seeds, strict=True)]
+    lines = text_table(rows).splitlines()
+    assert [line for line in lines if line.startswith("a")] == headings
 
 
 def test_no_rows_is_said_in_words():

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from caltrop.report.curves import curves, footnotes
-from caltrop.report.glossary import FAMILIES, entry
+from caltrop.report.glossary import FAMILIES, badge, entry
 from caltrop.report.hover import Hover
 from caltrop.report.markup import esc
 from caltrop.report.numbers import typeset, with_spread
@@ -43,12 +43,12 @@ def _family(title: str, cards: Sequence[str], is_open: bool) -> str:
 def _card(series: Sequence[Series], layers: tuple[str, ...], clock: str | None, hover: Hover) -> str:
     lasts = last_rows(row for one in series for row in one.rows)
     known = entry(lasts[0].measure)
-    symbol = lasts[0].symbol
-    badge = f' <span class="symbol">{esc(symbol)}</span>' if symbol and symbol != known.title else ""
+    symbol = badge(lasts[0].symbol, lasts[0].measure)
+    letter = f' <span class="symbol">{esc(symbol)}</span>' if symbol else ""
     gloss = f'<p class="gloss">{esc(known.sentence)}</p>' if known.sentence else ""
     name = f'<p class="name">{esc(lasts[0].measure)}</p>' if known.title != lasts[0].measure else ""
     body = _figures(series, lasts, layers, clock, hover)
-    return f'<article class="card"><h4>{esc(known.title)}{badge}</h4>{name}{gloss}{body}</article>'
+    return f'<article class="card"><h4>{esc(known.title)}{letter}</h4>{name}{gloss}{body}</article>'
 
 
 def _figures(

@@ -8,6 +8,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from caltrop.report.hover import Hover
 from caltrop.report.ledger import per_class_section, rows_table
 from caltrop.report.markup import esc, prose, script_json
 from caltrop.report.palette import layer_style, marker_definitions
-from caltrop.report.series import last_rows, layers_of, named
+from caltrop.report.series import last_rows, layers_of, named, unseeded
 from caltrop.report.summary import MEANING, lede, tiles
 from caltrop.report.tables import which_step
 from caltrop.rows import Study
@@ -30,6 +31,7 @@ def page(study: Study) -> str:
 
     A study without steps gets profiles and tables only; one without pictures has no section for them.
     """
+    study = replace(study, rows=unseeded(study.rows))
     hover = Hover()
     shown = gallery(study.pictures)
     measures = measure_section(study, hover)

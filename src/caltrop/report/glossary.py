@@ -169,6 +169,11 @@ def entry(measure: str) -> Entry:
     return GLOSSARY.get(measure) or Entry("other", measure, "")
 
 
+def badge(symbol: str, measure: str) -> str:
+    """The paper's letter, where it says more than the title does."""
+    return "" if symbol.lower() in entry(measure).title.lower() else symbol
+
+
 def place(measure: str) -> tuple[int, int]:
     """Sort key: family first, then the order of this file; unknown measures last."""
     return _FAMILIES[entry(measure).family], _ORDER.get(measure, len(_ORDER))

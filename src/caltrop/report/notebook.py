@@ -10,7 +10,7 @@ from caltrop.report.glossary import entry
 from caltrop.report.markup import esc
 from caltrop.report.numbers import typeset
 from caltrop.report.scales import Scale, value_scale
-from caltrop.report.series import Series, all_series, last_rows
+from caltrop.report.series import Series, all_series, last_rows, unseeded
 from caltrop.report.tables import cells, groups, which_step
 from caltrop.rows import Row
 
@@ -25,7 +25,7 @@ def html_table(rows: Iterable[Row], verdict: str | None = None) -> str:
 
     `verdict` is one sentence of plain text that stands above the table.
     """
-    rows = tuple(rows)
+    rows = unseeded(rows)
     if not rows:
         return "<p>No rows.</p>"
     lasts = last_rows(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from caltrop.report.glossary import place
 from caltrop.report.numbers import step_number
@@ -110,6 +110,14 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     if len(names) > most:
         return f"{names[0]}, {names[1]}, … {names[-1]}"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def unseeded(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The same rows without their seed where there is only one: it tells nothing apart."""
+    rows = tuple(rows)
+    if len({row.seed for row in rows if row.seed is not None}) > 1:
+        return rows
+    return tuple(replace(row, seed=None) for row in rows)
 
 
 def variant(row: Row) -> str:

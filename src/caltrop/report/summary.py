@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from caltrop.report.glossary import FAMILIES, entry
+from caltrop.report.glossary import FAMILIES, badge, entry
 from caltrop.report.markup import esc
 from caltrop.report.numbers import brief, step_number, typeset
 from caltrop.report.sentences import focus
@@ -77,7 +77,8 @@ def _tile(main: Series, series: Sequence[Series], clock: str | None) -> str:
     facts += [f"{one.split}: {typeset(brief(one.finite[-1].value))}" for one in others[:1]]
     facts += [f"exact collapse: {typeset(brief(last.at_collapse))}"] if last.at_collapse is not None else []
     where = " · ".join(filter(None, [main.layer, "" if main.split == "all" else main.split]))
-    symbol = f'<span class="symbol">{esc(last.symbol)}</span>' if last.symbol else ""
+    letter = badge(last.symbol, last.measure)
+    symbol = f'<span class="symbol">{esc(letter)}</span>' if letter else ""
     return (
         f'<li><span class="what">{esc(known.title)} {symbol}</span>'
         f'<span class="big">{esc(typeset(brief(last.value)))}</span>'

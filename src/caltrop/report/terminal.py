@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from caltrop.report.series import last_rows
+from caltrop.report.series import last_rows, unseeded
 from caltrop.report.tables import Cells, cells, groups, which_step
 from caltrop.rows import Row
 
@@ -20,7 +20,7 @@ def text_table(rows: Iterable[Row]) -> str:
     Lines are at most 110 characters unless names leave no room for remarks, which wrap below themselves.
     A value has the digits that its half width supports; a missing one is "–" with its reason behind it.
     """
-    rows = tuple(rows)
+    rows = unseeded(rows)
     if not rows:
         return "No rows.\n"
     lasts = last_rows(rows)
