@@ -76,12 +76,14 @@ class _Scan:
 
     def _angles(self, products: Tensor, left: Tensor, right: Tensor, pairs: Tensor) -> None:
         cosines = products / self.lengths[left, None] / self.lengths[None, right]
+        # ‖û−v̂‖² = 2−2cos cancels for close directions: there the difference decides, and gives the cosine back
+        squares = 2 - 2 * cosines
+        close = pairs & (squares < CANCEL[self.work.dtype])
+        self._exact(squares, close, left, right, 1 / self.lengths)
+        cosines = torch.where(close, 1 - squares / 2, cosines)
         self._sum(self.angle, (cosines + 1 / (self.count - 1)).abs(), left, right, pairs)
         self._max(self.largest, cosines, left, right, pairs)
         self._max(self.largest_abs, cosines.abs(), left, right, pairs)
-        # ‖û−v̂‖² = 2−2cos
-        squares = 2 - 2 * cosines
-        self._exact(squares, pairs & (squares < CANCEL[self.work.dtype]), left, right, 1 / self.lengths)
         squares = torch.where(squares <= COINCIDE**2, 0.0, squares)
         self._sum(self.log_inverse, -0.5 * torch.log(squares), left, right, pairs)
 
