@@ -155,6 +155,14 @@ def test_nearly_parallel_means_keep_their_digits():
     assert row_of("uniformity", *arrays).value == pytest.approx(twin("uniformity")(*arrays), rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_merged_head_rows_have_a_cosine_of_exactly_one(seed):
+    """Rounding must not make it 1 + 2e-16, of which an arc cosine is NaN."""
+    features, labels, weights, _ = unequal([9, 6, 5], 7, seed=seed, dtype=np.float64)
+    weights[2] = 3 * weights[1]
+    assert row_of("minority_merge", features, labels, weights=weights).value == 1
+
+
 def test_a_tie_between_means_is_an_agreement_with_either():
     """The sample at (0, 2) is as far from both means; on either side the head's class is among the nearest."""
     features = np.array([[-2.0, 1], [-2, 1], [2, 3], [2, 3], [0, 2], [-4, 0], [4, 4], [0, 2]])
@@ -179,3 +187,25 @@ def test_exact_collapse_is_a_true_zero(name):
     # means of equal float64 numbers are off by half a unit of the last digit, which squares to 1e-32
     assert 0 <= row.value < 1e-31
     assert row.reason is None
+
+
+def three_classes(first, second, spread):
+    """Centred means of length √2·first along one axis and √6·second along another; two samples, ±spread, each."""
+    means = np.outer([1.0, 0, -1], [first, 0, 0, 0]) + np.outer([1.0, -2, 1], [0, second, 0, 0])
+    noise = np.array([[0, 0, 0, spread], [0, 0, 0, -spread]])
+    return np.concatenate([mean + noise for mean in means]), np.repeat(np.arange(3), 2)
+
+
+@pytest.mark.parametrize(("share", "rank"), [(1.02, 2), (0.98, 1)])
+def test_a_direction_is_resolved_above_ten_times_its_share_of_the_noise(share, rank):
+    """S_c = 2δ², so the noise trace is (1 − 1/3)δ² and the bar 10·(2/3)δ²/2; the second eigenvalue is 2·second²."""
+    bar = 10 * (2 / 3) * 0.1**2 / 2
+    features, labels = three_classes(5.0, np.sqrt(share * bar / 2), 0.1)
+    assert row_of("means_rank_resolved", features, labels).value == rank
+    assert row_of("means_rank", features, labels).value == 2
+
+
+@pytest.mark.parametrize(("share", "rank"), [(1.02, 2), (0.98, 1)])
+def test_a_direction_counts_above_a_millionth_of_the_longest(share, rank):
+    features, labels = three_classes(1.0, share * 1e-6 / np.sqrt(3), 0.0)
+    assert row_of("means_rank", features, labels).value == rank

@@ -125,6 +125,18 @@ def test_the_resolution_is_the_floor_that_was_noted_for_the_format(dtype, floor)
     assert floor / 3 < row.resolution < 3 * floor
 
 
+@pytest.mark.parametrize("offset", [0.0, 10.0])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_the_resolution_is_what_rounding_to_the_format_adds(dtype, offset):
+    """At three times the resolution the reading exceeds that of the unrounded features by about the resolution."""
+    still, labels = collapsed(1e-30, offset, np.float64)
+    floor = measure(torch.from_numpy(still).to(dtype), labels, measures=[NAME]).row("features", NAME).resolution
+    features, _ = collapsed(3 * floor, offset, np.float64)
+    row = measure(torch.from_numpy(features).to(dtype), labels, measures=[NAME]).row("features", NAME)
+    # rounding is uniform noise only where the true noise is well above the spacing; here it is about once
+    assert row.value - twin(NAME)(features, labels) == approx(row.resolution, rel=0.15)
+
+
 def test_a_reading_below_the_resolution_says_so():
     features, labels = collapsed(1e-10, 0.0)
     fine = measure(features, labels, measures=[NAME]).row("features", NAME)
