@@ -190,7 +190,9 @@ def test_points_below_the_resolution_are_hollow_and_the_resolution_is_drawn():
     )
     html = page(Study(rows=rows))
     assert html.count('class="resolution"') == 1
-    assert 'class="hollow"' in html
+    hollow = re.search(r'<path class="hollow" d="([^"]*)"', html).group(1)
+    # 1e-8 and 1e-9 lie below 1e-7; the value next to it does not
+    assert hollow.count("M") == 2
     assert "Hollow points lie below the dotted line" in html
 
 
