@@ -12,11 +12,16 @@ from caltrop.measures.registry import Undefined, measure
 from caltrop.stats import Pairs, SpanMoments
 
 
+def _has_spread(span: SpanMoments, classes: slice | list[int]) -> bool:
+    # means of equal numbers carry rounding, so the spread about them does too
+    rounding = float(span.counts[classes].sum()) * (COINCIDE * span.span.scale) ** 2
+    return float(span.spread[classes].sum()) > rounding
+
+
 def _refuse_coinciding(span: SpanMoments) -> None:
     if span.between_trace > 0:
         return
-    # means of equal numbers carry rounding, so the spread about them does too
-    if float(span.spread.sum()) <= span.num_samples * (COINCIDE * span.span.scale) ** 2:
+    if not _has_spread(span, slice(None)):
         raise Undefined("undefined: all features are equal")
     raise Undefined("infinite: all class means coincide", math.inf)
 
@@ -128,8 +133,7 @@ def class_distance_normalized_variance(span: SpanMoments, pairs: Pairs) -> float
     if not bool(torch.isfinite(pairs.cdnv).all()):
         first = int(pairs.nearest.argmin())
         both = sorted((first, int(pairs.partner[first])))
-        spread = float(span.spread[both].sum()) > 0
-        word, value = ("infinite", math.inf) if spread else ("undefined", math.nan)
+        word, value = ("infinite", math.inf) if _has_spread(span, both) else ("undefined", math.nan)
         raise Undefined(f"{word}: classes {{{both[0]}}} and {{{both[1]}}} coincide", value)
     return float(pairs.cdnv.mean())
 
