@@ -70,9 +70,7 @@ def test_labels_must_be_numbers(labels, vectors):
 
 
 def test_an_item_of_a_dataset_is_no_batch(vectors):
-    with pytest.raises(
-        ValueError, match=r"labels have no batch axis in .* torch\.utils\.data\.DataLoader"
-    ):
+    with pytest.raises(ValueError, match=r"labels have no batch axis in .* torch\.utils\.data\.DataLoader"):
         Probe(perceptron(), (vectors[0], torch.tensor(3)))
 
 

@@ -157,6 +157,18 @@ def test_a_model_made_for_one_batch_size_is_not_blamed(check, dataset):
     assert check(DataLoader(dataset, 6), Restless(fixed))[1] == ()
 
 
+def test_a_loader_that_refills_one_tensor_with_noise_is_noticed(check):
+    class Refilling:
+        def __init__(self):
+            self.buffer, self.labels = torch.zeros(6, 12), torch.arange(6) % CLASSES
+
+        def __iter__(self):
+            yield self.buffer.normal_(), self.labels
+
+    with pytest.raises(NotDeterministic, match="first batch changed on the second pass"):
+        check(Refilling())
+
+
 def test_the_check_does_not_move_the_callers_random_numbers():
     probe = Probe(perceptron(), (torch.randn(6, 12), torch.arange(6) % CLASSES))
     state = torch.get_rng_state()

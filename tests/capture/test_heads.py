@@ -130,6 +130,18 @@ def test_a_network_that_ends_with_an_activation_has_no_head(vectors, labels):
     assert probe.why_no_head.startswith("the model's output comes from 1 (a ReLU, which is not linear)")
 
 
+def test_a_learned_temperature_leaves_the_head_the_head(vectors, labels):
+    class Tempered(Returning):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(3.0))
+
+        def forward(self, x):
+            return super().forward(x) * self.scale
+
+    assert Probe(Tempered(), (vectors, labels)).head_name == "head"
+
+
 def test_scores_with_something_added_are_not_the_heads(vectors, labels):
     class Adjusted(Returning):
         def __init__(self):
