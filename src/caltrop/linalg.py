@@ -22,8 +22,11 @@ from torch import Tensor
 RANK_CUT = 1e-6
 # Below this relative eigenvalue a Gram has lost half of float64's digits: take an SVD instead.
 GRAM_TRUST = 1e-8
+# Above it, right vectors made from left ones are still orthonormal to 1e-12.
+LEFT_TRUST = 1e-4
 # Rounding of class means: differences below this share of the largest mean are no differences.
 COINCIDE = 1e-13
+EXPONENT_BITS = 0x7FF0_0000_0000_0000
 TILE = 512
 
 
@@ -89,14 +92,21 @@ class GramSum:
 
     def value(self) -> Float[Tensor, "d d"]:
         """The sum so far, both triangles filled."""
-        lower = np.tril(self._total)
-        return torch.from_numpy(lower + np.tril(lower, -1).T)
+        upper = self._total.T
+        full = upper.copy()
+        # block by block: a whole transposed matrix would be read against its order
+        for start in range(0, len(full), TILE):
+            here, below = slice(start, start + TILE), slice(start + TILE, None)
+            full[here, here] = np.triu(upper[here, here]) + np.triu(upper[here, here], 1).T
+            full[below, here] = upper[here, below].T
+        return torch.from_numpy(full)
 
 
 def eigenvalues(rows: Float[Tensor, "n d"]) -> Float[Tensor, "m"]:
     r"""Eigenvalues of $X^\top X$ (= of $XX^\top$ but for zeros), largest first, $m=\min(n,d)$, float64."""
     smaller = rows if len(rows) >= rows.shape[1] else rows.T.contiguous()
-    values: Tensor = torch.linalg.eigvalsh(gram(smaller.double()))
+    # NumPy's LAPACK takes half of torch's time on many processors, here and for the eigenvectors.
+    values = torch.from_numpy(np.linalg.eigvalsh(gram(smaller.double()).numpy()))
     return values.flip(0).clamp(min=0)
 
 
@@ -110,20 +120,33 @@ def principal_axes(
     them have the same span.
     """
     n, d = rows.shape
+    if d <= n - 1:
+        return right_vectors(rows)
+    found = _from_left_vectors(rows)
+    if found is not None:
+        return found
     # Rows that sum to zero are spanned by all but the last; Householder QR keeps Q orthonormal to
     # rounding even where those rows are dependent, which V = MᵀU/s does not.
-    basis = torch.eye(d, dtype=torch.float64) if d <= n - 1 else torch.linalg.qr(rows[:-1].T).Q
-    coordinates = rows if d <= n - 1 else matmul(rows, basis)
-    axes, values = _right_vectors(coordinates)
-    return (axes if d <= n - 1 else matmul(basis, axes)), values
+    basis = torch.linalg.qr(rows[:-1].T).Q
+    axes, values = right_vectors(matmul(rows, basis))
+    return matmul(basis, axes), values
 
 
-def _right_vectors(rows: Float[Tensor, "n r"]) -> tuple[Float[Tensor, "r r"], Float[Tensor, "r"]]:
+def _from_left_vectors(rows: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "d r"], Float[Tensor, "r"]] | None:
+    """V = MᵀU/s from the n × n Gram, a third of the work of a QR; None where it would not be orthonormal."""
+    squares, vectors = np.linalg.eigh(gram(rows.T).numpy())
+    # the first is that of the vector of ones, which rows that sum to zero do not have
+    if len(squares) < 2 or not squares[1] > LEFT_TRUST * squares[-1] > 0:
+        return None
+    values = np.sqrt(squares[:0:-1])
+    return matmul(rows.T, torch.from_numpy(vectors[:, :0:-1] / values)), torch.from_numpy(values)
+
+
+def right_vectors(rows: Float[Tensor, "n r"]) -> tuple[Float[Tensor, "r r"], Float[Tensor, "r"]]:
+    """Right singular vectors and singular values, largest first, of at least as many rows as columns."""
     if rows.shape[1] == 0:  # the span of one row that is its own centre
         return torch.zeros(0, 0, dtype=torch.float64), torch.zeros(0, dtype=torch.float64)
-    squares: Tensor
-    vectors: Tensor
-    squares, vectors = torch.linalg.eigh(gram(rows))
+    squares, vectors = map(torch.from_numpy, np.linalg.eigh(gram(rows).numpy()))
     trusted = squares[-1] > 0 and squares[0] > GRAM_TRUST * squares[-1]
     if trusted:
         return vectors.flip(1), squares.flip(0).sqrt()
@@ -132,9 +155,10 @@ def _right_vectors(rows: Float[Tensor, "n r"]) -> tuple[Float[Tensor, "r r"], Fl
     return right.T.contiguous(), values
 
 
-def trace_of_quotient(numerator: Float[Tensor, "r r"], rows: Float[Tensor, "n r"], rank: int) -> float:
-    r"""$\operatorname{tr}(A\,(X^\top X)^+)$ with the pseudo-inverse over the `rank` leading directions of $X$."""
-    axes, values = _right_vectors(rows)
+def trace_of_quotient(
+    numerator: Float[Tensor, "r r"], axes: Float[Tensor, "r r"], values: Float[Tensor, "r"], rank: int
+) -> float:
+    r"""$\operatorname{tr}(A\,(X^\top X)^+)$ over the `rank` leading right vectors `axes` of $X$, singular `values`."""
     leading = axes[:, :rank]
     quadratic = (leading * matmul(numerator, leading)).sum(0)
     return float((quadratic / values[:rank].square()).sum())
@@ -173,5 +197,6 @@ def upper_tiles(rows: Float[Tensor, "n d"], tile: int = TILE) -> Iterator[Tile]:
 def spacing(values: Float[Tensor, ...], storage: torch.dtype) -> Float[Tensor, ...]:
     """Distance from each value to the next one representable in `storage`; float64 in and out."""
     info = torch.finfo(storage)
-    exponent = torch.frexp(values.abs().clamp(min=info.tiny)).exponent.double() - 1
-    return torch.exp2(exponent) * info.eps
+    # without its fraction bits a float64 is the power of two below it
+    powers = (values.abs().clamp(min=info.tiny).view(torch.int64) & EXPONENT_BITS).view(torch.float64)
+    return powers * info.eps

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from caltrop.linalg import COINCIDE, RANK_CUT, matmul, principal_axes, spacing, trace_of_quotient
+from caltrop.linalg import COINCIDE, RANK_CUT, matmul, principal_axes, right_vectors, spacing, trace_of_quotient
 from caltrop.stats.class_moments import ClassMoments
 
 # A class mean that moved by less than float32 rounding of residuals has not moved.
@@ -199,7 +199,7 @@ class SpanMoments:
     @cached_property
     def between(self) -> Float[Tensor, "r"]:
         r"""Eigenvalues of $\Sigma_B=M^\top M/K$ inside the span, largest first; rounding is set to 0."""
-        lengths = self.span.lengths if self.shift is None else torch.linalg.svdvals(self.means)
+        lengths = self.span.lengths if self.shift is None else self._principal[1]
         values = lengths.square()
         floor = (COINCIDE * self.span.scale) ** 2
         return torch.where(values > floor, values, 0.0) / self.num_classes
@@ -239,4 +239,9 @@ class SpanMoments:
         r"""$\operatorname{tr}(\Sigma_W\Sigma_B^+)$ over the `rank` leading directions of the class means."""
         if self.shift is None:  # the span's own axes are the eigenvectors
             return float((self.within.diagonal()[:rank] / self.between[:rank]).sum())
-        return trace_of_quotient(self.within, self.means, rank) * self.num_classes
+        return trace_of_quotient(self.within, *self._principal, rank) * self.num_classes
+
+    @cached_property
+    def _principal(self) -> tuple[Float[Tensor, "r r"], Float[Tensor, "r"]]:
+        """Principal axes of the class means within the span, and their singular values."""
+        return right_vectors(self.means)
