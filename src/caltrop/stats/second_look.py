@@ -16,6 +16,7 @@ from caltrop.linalg import GramSum, matmul
 from caltrop.stats.accumulator import FLOAT32_SQUARES, GRAM_ROWS, row_blocks, working
 from caltrop.stats.class_moments import ClassMoments
 from caltrop.stats.decisions import CentreDecisions, HeadDecisions
+from caltrop.stats.nearest import NearestCentre
 from caltrop.stats.span import Span, SpanMoments
 
 # Blocks of the jackknife, and the memory their sums may take. Fewer than 5 say nothing about a spread.
@@ -27,8 +28,6 @@ MOST_BLOCK_BYTES = 2**28
 SAMPLE_PER_CLASS = 20
 SAMPLE_AXES = 3
 SAMPLE_CLASSES = 50
-# A tie for nearest: squared distances that differ by less than rounding of the projections.
-TIE = 1e-12
 
 
 def jackknife_blocks(classes: int, width: int) -> int:
@@ -83,7 +82,7 @@ class SecondLook:
         self._offset = matmul(rest, self.span.axes).to(dtype)
         self._axes = self.span.axes.to(dtype)
         self._gram = GramSum(self.moments.dim) if scatter else None
-        self._rest_rows = rest
+        self._rest_rows = rest if scatter else None
         count = jackknife_blocks(classes, width) if blocks else 0
         self._turn = torch.arange(classes) % max(1, count)
         self._single = self.moments.counts < 2
@@ -95,7 +94,8 @@ class SecondLook:
         self._sampled = torch.zeros(classes, dtype=torch.long)
         self._hits = torch.zeros(3, classes, dtype=torch.float64)
         self._decided = False
-        self._heights = self.span.coordinates.square().sum(1) / 2
+        self._nearest = NearestCentre(self.span.coordinates, self.moments.num_samples)
+        self._room: Tensor | None = None
 
     def update(
         self,
@@ -107,9 +107,9 @@ class SecondLook:
         for block in row_blocks(len(labels), self.moments.dim):
             part = working(rows[block]).to("cpu").to(self._centres.dtype)
             where = self._index[labels[block].cpu()]
-            residual = part - self._centres[where]
+            residual = self._residual(part, where)
             squares = torch.linalg.vector_norm(residual, dim=1).double().square()
-            inside = matmul(residual, self._axes) - self._offset[where]
+            inside = matmul(residual, self._axes).sub_(self._offset[where])
             self._decide(inside, where, None if predictions is None else predictions[block].cpu())
             self._pending.append((inside, where, squares))
             self._keep_sample(inside, where)
@@ -117,6 +117,14 @@ class SecondLook:
                 self._gram.add(residual)
             if sum(len(item[1]) for item in self._pending) >= 4 * GRAM_ROWS:
                 self._flush()
+
+    def _residual(self, rows: Tensor, where: Tensor) -> Tensor:
+        """Rows minus their centres, in memory that the next block reuses: fresh memory costs more than the gather."""
+        if self._room is None or len(self._room) < len(where):
+            self._room = torch.empty(len(where), self.moments.dim, dtype=self._centres.dtype)
+        room = self._room[: len(where)]
+        torch.index_select(self._centres, 0, where, out=room)
+        return torch.sub(rows, room, out=room)
 
     def close(self) -> Seen:
         """Everything seen."""
@@ -141,7 +149,7 @@ class SecondLook:
             self._axis_squares,
         )
         scatter = None
-        if self._gram is not None:
+        if self._gram is not None and self._rest_rows is not None:
             weighted = self._rest_rows * counts[:, None]
             scatter = self._gram.value() - weighted.T @ self._rest_rows
         if len(blocks) < FEWEST_BLOCKS:
@@ -168,25 +176,16 @@ class SecondLook:
         return labels[kept], places[kept]
 
     def _decide(self, inside: Tensor, where: Tensor, predictions: Tensor | None) -> None:
-        self._decided = self._decided or predictions is not None
-        for part in row_blocks(len(where), len(self._heights)):
-            said = None if predictions is None else predictions[part]
-            self._decide_rows(inside[part], where[part], said)
-
-    def _decide_rows(self, inside: Tensor, where: Tensor, predictions: Tensor | None) -> None:
-        # The part of a sample outside the span is equally far from every class mean: drop it.
-        places = self.span.coordinates[where] + inside.double()
-        scores = self._heights[None, :] - matmul(places, self.span.coordinates.T.contiguous())
-        least = scores.amin(1) + TIE * (places.square().sum(1) + 2 * self._heights.max())
-        own = scores.gather(1, where[:, None])[:, 0] <= least
+        said = torch.full_like(where, -1)
+        if predictions is not None:
+            self._decided = True
+            known = (predictions >= 0) & (predictions < len(self._index))
+            said = torch.where(known, self._index[predictions.clamp(0, len(self._index) - 1)], -1)
+        own, agrees = self._nearest.decide(inside, where, said)
         self._hits[0].index_add_(0, where, own.double())
-        if predictions is None:
-            return
-        known = (predictions >= 0) & (predictions < len(self._index))
-        said = torch.where(known, self._index[predictions.clamp(0, len(self._index) - 1)], -1)
-        agrees = (scores.gather(1, said.clamp(min=0)[:, None])[:, 0] <= least) & (said >= 0)
-        self._hits[1].index_add_(0, where, (said == where).double())
-        self._hits[2].index_add_(0, where, agrees.double())
+        if predictions is not None:
+            self._hits[1].index_add_(0, where, (said == where).double())
+            self._hits[2].index_add_(0, where, agrees.double())
 
     def _flush(self) -> None:
         if not self._pending:
