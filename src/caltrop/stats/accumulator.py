@@ -166,6 +166,7 @@ class ClassAccumulator:
         self._squares = torch.zeros(num_classes, dtype=torch.float64)
         self._gram = GramSum(dim) if scatter else None
         self._pending: list[Tensor] = []
+        self._room: Tensor | None = None
 
     def update(
         self,
@@ -191,7 +192,11 @@ class ClassAccumulator:
             check_finite(rows, norms, first.layer, places[block])
             rows = within_range(rows, norms)
             first.add(rows, where)
-            residual = rows - self._anchors_for(rows, where)[where]
+            anchors = self._anchors_for(rows, where)
+            if self._room is None or len(self._room) < len(rows) or self._room.dtype != anchors.dtype:
+                self._room = torch.empty(rows.shape, dtype=anchors.dtype, device=rows.device)
+            # a gather into kept memory is several times faster; the residuals themselves are handed on
+            residual = rows - torch.index_select(anchors, 0, where, out=self._room[: len(rows)])
             self._add_residuals(residual, where)
             yield residual, labels[block]
         first.num_seen += len(labels)

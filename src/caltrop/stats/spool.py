@@ -20,6 +20,7 @@ from torch import Tensor
 # Up to here the spool lies in memory, then in a temporary file that has no name and cannot be left behind.
 MEMORY_BYTES = 2**26
 CHUNK_ROWS = 4096
+CHUNK_BYTES = 2**24
 
 
 class ResidualSpool:
@@ -53,8 +54,9 @@ class ResidualSpool:
         predictions = torch.cat(self._predictions).long() if self._predictions else None
         self._file.seek(0)
         width = self.dim * self.dtype.itemsize
-        for start in range(0, len(labels), CHUNK_ROWS):
-            stop = min(start + CHUNK_ROWS, len(labels))
+        step = max(1, min(CHUNK_ROWS, CHUNK_BYTES // width))
+        for start in range(0, len(labels), step):
+            stop = min(start + step, len(labels))
             raw = np.frombuffer(bytearray(self._file.read((stop - start) * width)), dtype=np.uint8)
             rows = torch.from_numpy(raw).view(self.dtype).reshape(stop - start, self.dim)
             yield rows, labels[start:stop], None if predictions is None else predictions[start:stop]
