@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from benchmarks.environment import QUIET
 from benchmarks.processes import ask
@@ -22,7 +21,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help=f"where the JSON goes (default: {RESULTS.name}, nothing with --smoke)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="only these parts")
     given = parser.parse_args()
-    record = run(SMOKE_PLAN if given.smoke else Plan(), here if given.smoke else ask, given.parts)
+    record = run(SMOKE_PLAN if given.smoke else Plan(), ask, given.parts)
     out = given.out or (None if given.smoke else RESULTS)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -32,14 +31,6 @@ def main() -> None:
         print(f"not a quiet run: load per core {load['before_per_core']} before, {load['after_per_core']} after; ")
         print(f"above {QUIET}, trust CPU seconds and ratios, not wall time")
     print(f"{len(record.get('rows', []))} rows in {record['seconds']:.0f} s" + (f", {out.name}" if out else ""))
-
-
-def here(what: str, **request: Any) -> Any:
-    """The answer without a process of its own, which a smoke run can do without; through JSON all the same."""
-    from benchmarks.child import answer
-
-    asked = json.loads(json.dumps({"what": what, **request}))
-    return json.loads(json.dumps(answer(asked)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: `python -m benchmarks.child '{...}'` prints one JSON object."""
+"""One measurement in this process: `python -m benchmarks.child '{...}'` prints one JSON object."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ def answer(request: dict[str, Any]) -> Any:
     return others[what](**request)
 
 
-def main() -> None:
-    """Warm the libraries up, measure, print."""
+def work(text: str) -> str:
+    """Warm the libraries up, measure, and say so in JSON."""
     torch.set_num_threads(1)
     single = np.ones((256, 256), dtype=np.float32)
     double = np.ones((256, 256))
     _ = single @ single, double @ double, torch.ones(256, 256) @ torch.ones(256, 256)
-    print(json.dumps(answer(json.loads(sys.argv[1]))))
+    return json.dumps(answer(json.loads(text)))
 
 
 if __name__ == "__main__":
-    main()
+    print(work(sys.argv[1]))

@@ -14,6 +14,8 @@ from torch import Tensor
 from benchmarks.cases import Case
 
 SPREAD = 0.5
+# Per weight: enough that the head and the nearest class mean differ on some samples.
+HEAD_NOISE = 0.2
 BLOCK = 2**22
 
 
@@ -70,8 +72,8 @@ def write(case: Case, folder: Path, seed: int = 0) -> None:
     scale = np.float32(1 / np.sqrt(case.dim))
     means = generator.standard_normal((case.classes, case.dim), dtype=np.float32) * scale
     labels = generator.integers(0, case.classes, case.samples)
-    noise = generator.standard_normal((case.classes, case.dim), dtype=np.float32) * scale
-    weights = means - means.mean(0) + np.float32(0.8) * noise
+    noise = np.float32(HEAD_NOISE) * generator.standard_normal((case.classes, case.dim), dtype=np.float32)
+    weights = means - means.mean(0) + noise
     bias = 0.1 * generator.standard_normal(case.classes, dtype=np.float32)
     decisions = np.empty(case.samples, dtype=np.int64)
     rows_per_block = max(1, min(BLOCK // case.dim, BLOCK * 4 // case.classes))
