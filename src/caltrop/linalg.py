@@ -50,7 +50,9 @@ def matmul(left: Float[Tensor, "a b"], right: Float[Tensor, "b c"]) -> Float[Ten
     """`left @ right`, through NumPy's BLAS on the CPU, where it is the faster of the two for tall factors."""
     if left.device.type != "cpu":
         return left @ right
-    return torch.from_numpy(np.matmul(left.numpy(), right.numpy()))
+    # some BLAS kernels raise floating-point flags on finite input; finiteness is checked where features enter
+    with np.errstate(all="ignore"):
+        return torch.from_numpy(np.matmul(left.numpy(), right.numpy()))
 
 
 def gram(rows: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:

@@ -114,8 +114,6 @@ def self_duality_gap(features, labels, weights=None, bias=None):
 def duality_simplex_distance(features, labels, weights=None, bias=None):
     """‖WMᵀ/‖WMᵀ‖ − (I − 11ᵀ/K)/√(K−1)‖, head rows as they are."""
     rows, means = head_rows(labels, weights), centred_means(features, labels)
-    if len(means) == 2:
-        return NAN
     return float(np.linalg.norm(_unit_frobenius(_gram(rows, means)) - _simplex(len(means))))
 
 

@@ -208,7 +208,6 @@ def test_variability_equals_the_dense_pseudo_inverse():
         "coherence",
         "welch_gap",
         "uniformity",
-        "duality_simplex_distance",
     ],
 )
 def test_two_classes_leave_angles_undefined(name):

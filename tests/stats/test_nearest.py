@@ -20,6 +20,10 @@ def drawn(dim, spread, seed=0):
     return centres, inside, where, torch.where(torch.rand(SAMPLES, generator=generator) < 0.7, where, said)
 
 
+def norms(inside):
+    return torch.linalg.vector_norm(inside.double(), dim=1)
+
+
 def slowly(centres, inside, where, said):
     places = centres[where] + inside.double()
     closest = torch.cdist(places, centres, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
@@ -31,7 +35,7 @@ def slowly(centres, inside, where, said):
 def test_certified_or_compared_the_nearest_centre_is_the_same(monkeypatch, dim, spread):
     monkeypatch.setattr(nearest, "MANY_CLASSES", 2)
     centres, inside, where, said = drawn(dim, spread)
-    own, agrees = NearestCentre(centres, float(SAMPLES)).decide(inside, where, said)
+    own, agrees = NearestCentre(centres, float(SAMPLES)).decide(inside, where, said, norms(inside))
     expected = slowly(centres, inside, where, said)
     assert torch.equal(own, expected[0])
     assert torch.equal(agrees, expected[1])
@@ -46,7 +50,9 @@ def test_the_certificate_saves_most_comparisons_where_classes_are_tight(monkeypa
 def test_a_sample_is_never_certified_where_two_centres_coincide(monkeypatch):
     monkeypatch.setattr(nearest, "MANY_CLASSES", 2)
     centres = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
-    own, agrees = NearestCentre(centres, 10.0).decide(torch.zeros(2, 2), torch.tensor([0, 2]), torch.tensor([1, 0]))
+    own, agrees = NearestCentre(centres, 10.0).decide(
+        torch.zeros(2, 2), torch.tensor([0, 2]), torch.tensor([1, 0]), torch.zeros(2, dtype=torch.float64)
+    )
     assert own.tolist() == [True, True]
     assert agrees.tolist() == [True, False]
 
@@ -54,7 +60,7 @@ def test_a_sample_is_never_certified_where_two_centres_coincide(monkeypatch):
 def test_centres_without_any_distance_are_all_nearest(monkeypatch):
     monkeypatch.setattr(nearest, "MANY_CLASSES", 2)
     own, agrees = NearestCentre(torch.zeros(3, 2, dtype=torch.float64), 10.0).decide(
-        torch.zeros(3, 2), torch.arange(3), torch.tensor([2, 1, -1])
+        torch.zeros(3, 2), torch.arange(3), torch.tensor([2, 1, -1]), torch.zeros(3, dtype=torch.float64)
     )
     assert own.tolist() == [True, True, True]
     assert agrees.tolist() == [True, True, False]

@@ -166,7 +166,8 @@ def test_every_class_is_dealt_evenly():
     assert (counts.max(0).values - counts.min(0).values).tolist() == [1, 1, 0, 0]
 
 
-def test_dealing_does_not_depend_on_batches():
+def test_dealing_does_not_depend_on_batches(monkeypatch):
+    monkeypatch.setattr("caltrop.stats.second_look.GRAM_ROWS", 2)  # so that every batch is dealt by itself
     features, labels, _ = drawn()
     whole = seen_by(look_of(features, labels), features, labels)
     parts = seen_by(look_of(features, labels), features, labels, parts=9)

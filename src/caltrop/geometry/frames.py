@@ -62,5 +62,5 @@ def flatness_floor(rank: int, dim: int) -> float:
 
 
 def welch_bound(num_vectors: int, dim: int) -> float:
-    r"""The least possible largest $|\cos|$ of K unit vectors in d < K dimensions (Welch, 1974): $\sqrt{\frac{K-d}{d(K-1)}}$."""
+    r"""The least largest $|\cos|$ of K unit vectors in d < K dimensions, $\sqrt{(K-d)/(d(K-1))}$ (Welch, 1974)."""
     return math.sqrt(max(0, num_vectors - dim) / (dim * (num_vectors - 1)))

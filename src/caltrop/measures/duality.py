@@ -9,7 +9,7 @@ from torch import Tensor
 
 from caltrop.geometry import flatness_floor
 from caltrop.linalg import gram, matmul
-from caltrop.measures.configuration import centred_norms, head_norms, refuse_two
+from caltrop.measures.configuration import centred_norms, head_norms
 from caltrop.measures.registry import Undefined, measure
 from caltrop.stats import ClassMoments, Head
 
@@ -57,10 +57,10 @@ def duality_simplex_distance(moments: ClassMoments, head: Head) -> float:
     r"""$\|WM^\top/\|WM^\top\|_F-(I-11^\top/K)/\sqrt{K-1}\|_F$: head and centred class means against one simplex.
 
     Dimensionless, in $[0,2]$; 0 needs both self-duality and a simplex. In d < K−1 dimensions the floor is
-    $\sqrt{2-2\sqrt{d/(K-1)}}$. Undefined for K = 2.
+    $\sqrt{2-2\sqrt{d/(K-1)}}$. With two classes the means are opposite whatever the data, but the head's rows need
+    not be, so this one says something.
     """
     count = moments.num_classes
-    refuse_two(count)
     centred_norms(moments)
     head_norms(head)
     means = moments.centred_means

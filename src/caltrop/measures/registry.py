@@ -45,6 +45,7 @@ class Measure:
     per_class: Callable[..., Tensor] | None
     is_variability: bool
     is_whole_model: bool
+    caution: Callable[..., str | None] | None = None
 
     def __call__(self, *statistics: Any) -> float:
         return self.evaluate(statistics).value
@@ -95,6 +96,7 @@ def measure(
     per_class: Callable[..., Tensor] | None = None,
     is_variability: bool = False,
     is_whole_model: bool = False,
+    caution: Callable[..., str | None] | None = None,
 ) -> Callable[[Callable[..., float]], Measure]:
     """Register a function of statistics as a measure, under its own name.
 
@@ -102,7 +104,7 @@ def measure(
     `translation`, `rotation`: what may be done to the features, and to the head with them so that its
     scores stay the same, without changing the value; for a measure of the head alone, what may be done to
     its rows (translation: the same row added to all). A variability gets a sampling half-width and a
-    resolution.
+    resolution. `caution` looks at the same statistics and returns a sentence for the row's note, or None.
 
     Raises
     ------
@@ -127,6 +129,7 @@ def measure(
             per_class,
             is_variability,
             is_whole_model,
+            caution,
         )
         return _REGISTRY[name]
 

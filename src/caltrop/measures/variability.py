@@ -38,6 +38,17 @@ def _variability_by_class(span: SpanMoments) -> Tensor:
     return _by_class_over(span, span.rank)
 
 
+def _unresolved(span: SpanMoments) -> str | None:
+    """Where sampling noise of the class means has directions of its own, the plain number is about samples."""
+    resolved, rank = max(span.resolved_rank, 0), span.rank
+    if resolved == rank:
+        return None
+    return (
+        f"only {resolved} of {rank} directions of the class means stand out of sampling noise: this number depends on "
+        "the number of samples, and its half-width is a lower bound; see within_class_variability_resolved"
+    )
+
+
 def _resolved_by_class(span: SpanMoments) -> Tensor:
     return _by_class_over(span, _resolved_rank(span))
 
@@ -58,6 +69,7 @@ def _resolved_rank(span: SpanMoments) -> int:
     invariances="scale translation rotation",
     per_class=_variability_by_class,
     is_variability=True,
+    caution=_unresolved,
 )
 def within_class_variability(span: SpanMoments) -> float:
     r"""Within-class variability against between-class spread, $\operatorname{tr}(\Sigma_W\Sigma_B^+)/K$.

@@ -23,6 +23,7 @@ from caltrop.stats import (
 
 # Shards needed before their differences say anything about sampling noise.
 FEWEST_SHARDS = 5
+MOST_BLOCKS = 20
 
 MISSING = {
     Head: "needs weights= (the head's weights [classes, dim])",
@@ -159,7 +160,9 @@ class Context:
         if len(shards) < FEWEST_SHARDS or any(shard.scatter is None for shard in shards) or SpanMoments in self.known:
             return
         span = Span.of(whole.present)
-        parts = [shard.select(whole.classes) for shard in shards]
+        # thousands of shards say no more than a few groups of them, dealt in turn
+        groups = [_merged(shards[first::MOST_BLOCKS]) for first in range(min(len(shards), MOST_BLOCKS))]
+        parts = [group.select(whole.classes) for group in groups]
         self.blocks = tuple(SpanMoments.of(part, span, whole.present.means) for part in parts)
         self.notes.append(f"half-widths from {len(shards)} shards as given")
 

@@ -103,6 +103,9 @@ def _row(measure: Measure, context: Context, layer: str, tag: Tag) -> Row:
         if resolution is not None and measured.value < resolution:
             storage = str(context.moments.storage).removeprefix("torch.")
             notes.append(f"below what {storage} features resolve")
+    if measure.caution is not None and measured.reason is None:
+        caution = measure.caution(*_statistics(measure, context))
+        notes += [] if caution is None else [caution]
     return Row(
         layer=layer,
         measure=measure.name,

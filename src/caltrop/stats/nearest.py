@@ -9,8 +9,10 @@ from torch import Tensor
 from caltrop.linalg import TILE, matmul, upper_tiles
 from caltrop.stats.accumulator import row_blocks
 
-# A tie for nearest: squared distances that differ by less than rounding of the projections.
+# A tie for nearest: scores that differ by less than rounding. What is known in float64 is wrong by a few units of
+# its last place, scaled by squared norms; a projection by a few units of its own precision, scaled by the residual.
 TIE = 1e-12
+UNITS = 4
 # From here on one scan of all pairs of means is worth the products it saves.
 MANY_CLASSES = 256
 # A little under a half, and no smaller gap than this share of the largest norm: what is certified is no tie.
@@ -32,17 +34,21 @@ class NearestCentre:
         self._certify = MANY_CLASSES < len(centres) <= num_samples
 
     def decide(
-        self, inside: Float[Tensor, "n r"], where: Int[Tensor, "n"], said: Int[Tensor, "n"]
+        self,
+        inside: Float[Tensor, "n r"],
+        where: Int[Tensor, "n"],
+        said: Int[Tensor, "n"],
+        sizes: Float[Tensor, "n"],
     ) -> tuple[Bool[Tensor, "n"], Bool[Tensor, "n"]]:
         """Whether the own centre, and whether the centre `said` (-1 for none of them), is (among) the nearest.
 
-        `inside` are positions relative to the own centre.
+        `inside` are positions relative to the own centre, `sizes` the norms of the residuals they were projected from.
         """
         own, agrees = torch.ones(len(where), dtype=torch.bool), said == where
         rest = self._uncertified(inside, where)
         for part in row_blocks(len(rest), len(self.centres)):
             rows = rest[part]
-            own[rows], agrees[rows] = self._compare(inside[rows], where[rows], said[rows])
+            own[rows], agrees[rows] = self._compare(inside[rows], where[rows], said[rows], sizes[rows])
         return own, agrees
 
     def _uncertified(self, inside: Tensor, where: Tensor) -> Tensor:
@@ -54,11 +60,12 @@ class NearestCentre:
         rest: Tensor = (~certified).nonzero().flatten()
         return rest
 
-    def _compare(self, inside: Tensor, where: Tensor, said: Tensor) -> tuple[Tensor, Tensor]:
+    def _compare(self, inside: Tensor, where: Tensor, said: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
         # The part of a sample outside the span is equally far from every class mean: drop it.
         places = self.centres[where] + inside.double()
         scores = self._heights[None, :] - matmul(places, self.centres.T)
-        least = scores.amin(1) + TIE * (places.square().sum(1) + 2 * self._heights.max())
+        slack = UNITS * torch.finfo(inside.dtype).eps * sizes * (2 * self._heights.max()).sqrt()
+        least = scores.amin(1) + TIE * (places.square().sum(1) + 2 * self._heights.max()) + slack
         own = scores.gather(1, where[:, None])[:, 0] <= least
         agrees = (scores.gather(1, said.clamp(min=0)[:, None])[:, 0] <= least) & (said >= 0)
         return own, agrees

@@ -108,9 +108,10 @@ class SecondLook:
             part = working(rows[block]).to("cpu").to(self._centres.dtype)
             where = self._index[labels[block].cpu()]
             residual = self._residual(part, where)
-            squares = torch.linalg.vector_norm(residual, dim=1).double().square()
+            sizes = torch.linalg.vector_norm(residual, dim=1).double()
+            squares = sizes.square()
             inside = matmul(residual, self._axes).sub_(self._offset[where])
-            self._decide(inside, where, None if predictions is None else predictions[block].cpu())
+            self._decide(inside, where, sizes, None if predictions is None else predictions[block].cpu())
             self._pending.append((inside, where, squares))
             self._keep_sample(inside, where)
             if self._gram is not None:
@@ -175,13 +176,13 @@ class SecondLook:
         kept = order[rank < SAMPLE_PER_CLASS].sort().values
         return labels[kept], places[kept]
 
-    def _decide(self, inside: Tensor, where: Tensor, predictions: Tensor | None) -> None:
+    def _decide(self, inside: Tensor, where: Tensor, sizes: Tensor, predictions: Tensor | None) -> None:
         said = torch.full_like(where, -1)
         if predictions is not None:
             self._decided = True
             known = (predictions >= 0) & (predictions < len(self._index))
             said = torch.where(known, self._index[predictions.clamp(0, len(self._index) - 1)], -1)
-        own, agrees = self._nearest.decide(inside, where, said)
+        own, agrees = self._nearest.decide(inside, where, said, sizes)
         self._hits[0].index_add_(0, where, own.double())
         if predictions is not None:
             self._hits[1].index_add_(0, where, (said == where).double())
