@@ -309,6 +309,18 @@ def test_ignored_labels_are_left_out_split_by_split(model):
     assert not any("'test'" in note for note in seen.notes if "ignored" in note)
 
 
+@pytest.mark.parametrize("budget", [0, 2**31])
+def test_the_heads_decisions_stay_with_their_samples_beside_ignored_ones(monkeypatch, model, budget):
+    monkeypatch.setattr("caltrop.observe.models.SPOOL_BYTES", budget)
+    inputs, labels = samples()
+    some = torch.where(torch.arange(SAMPLES) % 3 == 0, -1, labels)
+    seen = observe(model, DataLoader(TensorDataset(inputs, some), batch_size=25), layers=["4:input"], progress=False)
+    with torch.no_grad():
+        said = copy.deepcopy(model).eval()(inputs).argmax(1)
+    assert 0 < seen["", "accuracy"] < 1
+    assert seen["", "accuracy"] == approx(float((said == some)[some >= 0].double().mean()), rel=1e-12)
+
+
 def test_a_batch_of_ignored_labels_only_is_skipped(model):
     inputs, labels = samples()
     batches = [(inputs[:20], torch.full((20,), -100)), (inputs, labels)]
