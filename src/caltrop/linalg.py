@@ -200,5 +200,5 @@ def spacing(values: Float[Tensor, ...], storage: torch.dtype) -> Float[Tensor, .
     """Distance from each value to the next one representable in `storage`; float64 in and out."""
     info = torch.finfo(storage)
     # without its fraction bits a float64 is the power of two below it
-    powers = (values.abs().clamp(min=info.tiny).view(torch.int64) & EXPONENT_BITS).view(torch.float64)
-    return powers * info.eps
+    powers = values.abs().clamp_(min=info.tiny).view(torch.int64).bitwise_and_(EXPONENT_BITS).view(torch.float64)
+    return powers.mul_(info.eps)

@@ -146,7 +146,7 @@ class ClassMoments:
     @cached_property
     def sample_mean(self) -> Float[Tensor, "dim"]:
         r"""$\mu_G$, the average of the samples. Equal to `grand_mean` when classes are balanced."""
-        return self.grand_mean + ((self.counts / self.num_samples)[:, None] * self._from_grand_mean).sum(0)
+        return self.grand_mean + (self.counts / self.num_samples) @ self._from_grand_mean
 
     @cached_property
     def centred_means(self) -> Float[Tensor, "classes dim"]:
@@ -156,7 +156,7 @@ class ClassMoments:
         """
         rows = self._from_grand_mean
         if len(self.classes) == len(rows):
-            return rows - rows.mean(0)
+            return rows.sub_(rows.mean(0))
         centred = torch.zeros_like(rows)
         centred[self.classes] = rows[self.classes] - rows[self.classes].mean(0)
         return centred

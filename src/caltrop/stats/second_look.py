@@ -77,7 +77,7 @@ class SecondLook:
         exact = self.moments.means if origin is None else self.moments.means - origin[moments.classes]
         self._centres = exact.to(dtype)
         # what rounding the centres to working precision left over, put back inside the span
-        rest = exact - self._centres.double()
+        rest = exact - self._centres
         self._rest = rest.square().sum(1)
         self._offset = matmul(rest, self.span.axes).to(dtype)
         self._axes = self.span.axes.to(dtype)

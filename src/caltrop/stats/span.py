@@ -113,8 +113,8 @@ class SpanMoments:
 
         u is the spacing of representable numbers at each coordinate of each class mean.
         """
-        noise = spacing(moments.means, moments.storage).square() / 12
-        total = (moments.counts[:, None] * noise).sum(0)
+        noise = spacing(moments.means, moments.storage).square_().div_(12)
+        total = moments.counts @ noise
         along = matmul(span.axes.square().T.contiguous(), total[:, None])[:, 0]
         squares = moments.counts * noise.sum(1)
         return cls(span, moments.counts, torch.zeros_like(span.coordinates), squares, torch.diag(along))
