@@ -44,7 +44,7 @@ def test_certified_or_compared_the_nearest_centre_is_the_same(monkeypatch, dim, 
 def test_the_certificate_saves_most_comparisons_where_classes_are_tight(monkeypatch):
     monkeypatch.setattr(nearest, "MANY_CLASSES", 2)
     centres, inside, where, _ = drawn(30, 0.1)
-    assert len(NearestCentre(centres, float(SAMPLES))._uncertified(inside, where)) < SAMPLES / 20
+    assert len(NearestCentre(centres, float(SAMPLES))._uncertified(inside, where, norms(inside))) < SAMPLES / 20
 
 
 def test_a_sample_is_never_certified_where_two_centres_coincide(monkeypatch):
@@ -64,3 +64,15 @@ def test_centres_without_any_distance_are_all_nearest(monkeypatch):
     )
     assert own.tolist() == [True, True, True]
     assert agrees.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("outside", [0.0, 1e2, 1e4, 1e6])
+def test_the_certificate_knows_how_wide_a_tie_is(monkeypatch, outside):
+    """Residuals that are long outside the span make projections uncertain, and ties wide."""
+    centres, inside, where, said = drawn(2, 0.05)
+    sizes = norms(inside) + outside
+    plain = NearestCentre(centres, float(SAMPLES)).decide(inside, where, said, sizes)
+    monkeypatch.setattr(nearest, "MANY_CLASSES", 2)
+    certified = NearestCentre(centres, float(SAMPLES)).decide(inside, where, said, sizes)
+    assert torch.equal(plain[0], certified[0])
+    assert torch.equal(plain[1], certified[1])

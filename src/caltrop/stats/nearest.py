@@ -15,9 +15,8 @@ TIE = 1e-12
 UNITS = 4
 # From here on one scan of all pairs of means is worth the products it saves.
 MANY_CLASSES = 256
-# A little under a half, and no smaller gap than this share of the largest norm: what is certified is no tie.
-ALMOST_HALF = 0.4995
-LEAST_GAP = 1e-3
+# More than a float32 norm can be wrong by.
+ROUNDED_UP = 1.001
 
 
 class NearestCentre:
@@ -30,7 +29,7 @@ class NearestCentre:
     def __init__(self, centres: Float[Tensor, "classes r"], num_samples: float) -> None:
         self.centres = centres
         self._heights = centres.square().sum(1) / 2
-        self._radii: Tensor | None = None
+        self._gaps: Tensor | None = None
         self._certify = MANY_CLASSES < len(centres) <= num_samples
 
     def decide(
@@ -45,18 +44,22 @@ class NearestCentre:
         `inside` are positions relative to the own centre, `sizes` the norms of the residuals they were projected from.
         """
         own, agrees = torch.ones(len(where), dtype=torch.bool), said == where
-        rest = self._uncertified(inside, where)
+        rest = self._uncertified(inside, where, sizes)
         for part in row_blocks(len(rest), len(self.centres)):
             rows = rest[part]
             own[rows], agrees[rows] = self._compare(inside[rows], where[rows], said[rows], sizes[rows])
         return own, agrees
 
-    def _uncertified(self, inside: Tensor, where: Tensor) -> Tensor:
+    def _uncertified(self, inside: Tensor, where: Tensor, sizes: Tensor) -> Tensor:
         if not self._certify:
             return torch.arange(len(where))
-        if self._radii is None:
-            self._radii = _half_gaps(self.centres)
-        certified = torch.linalg.vector_norm(inside, dim=1) < self._radii[where]
+        if self._gaps is None:
+            self._gaps = _gaps(self.centres)
+        away = ROUNDED_UP * torch.linalg.vector_norm(inside, dim=1).double()
+        gap = self._gaps[where]
+        # scores are half squared distances: another centre at distance D is behind by D(D/2−‖p‖) at least
+        highest = 2 * self._heights.max()
+        certified = gap * (gap / 2 - away) > self._tie(inside, sizes, 3 * highest + 2 * away.square())
         rest: Tensor = (~certified).nonzero().flatten()
         return rest
 
@@ -64,15 +67,19 @@ class NearestCentre:
         # The part of a sample outside the span is equally far from every class mean: drop it.
         places = self.centres[where] + inside.double()
         scores = self._heights[None, :] - matmul(places, self.centres.T)
-        slack = UNITS * torch.finfo(inside.dtype).eps * sizes * (2 * self._heights.max()).sqrt()
-        least = scores.amin(1) + TIE * (places.square().sum(1) + 2 * self._heights.max()) + slack
+        least = scores.amin(1) + self._tie(inside, sizes, places.square().sum(1) + 2 * self._heights.max())
         own = scores.gather(1, where[:, None])[:, 0] <= least
         agrees = (scores.gather(1, said.clamp(min=0)[:, None])[:, 0] <= least) & (said >= 0)
         return own, agrees
 
+    def _tie(self, inside: Tensor, sizes: Tensor, scale: Tensor) -> Tensor:
+        """How far scores may differ by rounding: of themselves (`scale`), and of the projection of residuals."""
+        projected = UNITS * torch.finfo(inside.dtype).eps * sizes * (2 * self._heights.max()).sqrt()
+        return TIE * scale + projected
 
-def _half_gaps(centres: Tensor) -> Tensor:
-    """A lower bound of half the distance of each centre to the next one; 0 where they nearly coincide."""
+
+def _gaps(centres: Tensor) -> Tensor:
+    """A lower bound of the distance of each centre to the next one."""
     scale = torch.linalg.vector_norm(centres, dim=1).max()
     rows = (centres / scale).float()
     sizes = rows.square().sum(1)
@@ -84,6 +91,5 @@ def _half_gaps(centres: Tensor) -> Tensor:
         squares.add_((1 - slack) * sizes[None, tile.right]).masked_fill_(~tile.pairs, torch.inf)
         nearest[tile.left] = torch.minimum(nearest[tile.left], squares.amin(1))
         nearest[tile.right] = torch.minimum(nearest[tile.right], squares.amin(0))
-    gaps: Tensor = torch.where(nearest > LEAST_GAP**2, nearest, 0.0).double().sqrt()
-    radii: Tensor = ALMOST_HALF * scale * gaps
-    return radii
+    gaps: Tensor = scale * nearest.clamp(min=0).double().sqrt()
+    return gaps

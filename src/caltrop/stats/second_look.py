@@ -89,7 +89,7 @@ class SecondLook:
         self._blocks = [_Block(classes, width) for _ in range(count)]
         self._rest_block = _Block(classes, width)
         self._axis_squares = torch.zeros(classes, width, dtype=torch.float64)
-        self._pending: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._pending: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         self._sample: list[tuple[Tensor, Tensor]] = []
         self._sampled = torch.zeros(classes, dtype=torch.long)
         self._hits = torch.zeros(3, classes, dtype=torch.float64)
@@ -109,10 +109,10 @@ class SecondLook:
             where = self._index[labels[block].cpu()]
             residual = self._residual(part, where)
             sizes = torch.linalg.vector_norm(residual, dim=1).double()
-            squares = sizes.square()
             inside = matmul(residual, self._axes).sub_(self._offset[where])
-            self._decide(inside, where, sizes, None if predictions is None else predictions[block].cpu())
-            self._pending.append((inside, where, squares))
+            self._decided = self._decided or predictions is not None
+            said = torch.full_like(where, -1) if predictions is None else predictions[block].cpu()
+            self._pending.append((inside, where, sizes, said))
             self._keep_sample(inside, where)
             if self._gram is not None:
                 self._gram.add(residual)
@@ -176,23 +176,21 @@ class SecondLook:
         kept = order[rank < SAMPLE_PER_CLASS].sort().values
         return labels[kept], places[kept]
 
-    def _decide(self, inside: Tensor, where: Tensor, sizes: Tensor, predictions: Tensor | None) -> None:
-        said = torch.full_like(where, -1)
-        if predictions is not None:
-            self._decided = True
-            known = (predictions >= 0) & (predictions < len(self._index))
-            said = torch.where(known, self._index[predictions.clamp(0, len(self._index) - 1)], -1)
+    def _decide(self, inside: Tensor, where: Tensor, sizes: Tensor, predictions: Tensor) -> None:
+        known = (predictions >= 0) & (predictions < len(self._index))
+        said = torch.where(known, self._index[predictions.clamp(0, len(self._index) - 1)], -1)
         own, agrees = self._nearest.decide(inside, where, said, sizes)
-        self._hits[0].index_add_(0, where, own.double())
-        if predictions is not None:
-            self._hits[1].index_add_(0, where, (said == where).double())
-            self._hits[2].index_add_(0, where, agrees.double())
+        for hits, hit in zip(self._hits, (own, said == where, agrees), strict=True):
+            hits.index_add_(0, where, hit.double())
 
     def _flush(self) -> None:
         if not self._pending:
             return
-        inside, where, squares = (torch.cat(parts) for parts in zip(*self._pending, strict=True))
+        inside, where, sizes, said = (torch.cat(parts) for parts in zip(*self._pending, strict=True))
         self._pending.clear()
+        # many small blocks at once: with few classes the calls cost more than the products
+        self._decide(inside, where, sizes, said)
+        squares = sizes.square()
         self._axis_squares.index_add_(0, where, inside.double().square())
         if not self._blocks:
             self._rest_block.add(inside, where, squares)
