@@ -15,6 +15,9 @@ from caltrop.models import Mlp, ResNet
 from caltrop.stats import ClassAccumulator, ClassMoments, MeanAccumulator, SecondLook
 
 CLASSES = 10
+# The residual network of the targets: 65536, 32768, 16384, 8192 (flattened) and 512 dimensions.
+LAYERS = {"resnet": ["stages.0.1", "stages.1.1", "stages.2.1", "stages.3.1", "head:input"]}
+SIDE = {"resnet": 64}
 # Widest layer whose d×d scatter is taken in one pass.
 MOST_DIM = 4096
 
@@ -32,7 +35,8 @@ def overhead(network: str, pool: str, samples: int, batch: int) -> dict[str, Any
     model.eval()
     _plain(model, loader[:1])
     plain = min(_plain(model, loader) for _ in range(2))
-    probe = Probe(model, loader[0], pool=pool)
+    layers = LAYERS.get(network)
+    probe = Probe(model, loader[0], layers=layers, pool=pool)
     dims: dict[str, int] = {}
     one, first, second = _Clock(), _Clock(), _Clock()
     anchored: dict[str, ClassAccumulator] = {}
@@ -54,7 +58,7 @@ def overhead(network: str, pool: str, samples: int, batch: int) -> dict[str, Any
             with second:
                 looks[layer].update(rows, labels)
     whole = time.process_time()
-    caltrop.observe(model, loader, pool=pool, progress=False)
+    caltrop.observe(model, loader, layers=layers, pool=pool, progress=False)
     whole = time.process_time() - whole
     return {
         "network": network,
@@ -104,7 +108,7 @@ def _look(accumulator: MeanAccumulator) -> SecondLook:
 
 
 def _network(name: str, samples: int, batch: int) -> tuple[nn.Module, Batches]:
-    side = 32
+    side = SIDE.get(name, 32)
     labels = torch.arange(samples) % CLASSES
     inputs = torch.randn(samples, 3, side, side) + labels[:, None, None, None] / CLASSES
     networks: dict[str, Callable[[], nn.Module]] = {

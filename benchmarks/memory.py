@@ -27,4 +27,5 @@ def peaks(case: dict[str, Any], folder: str) -> dict[str, Any]:
             measures=MEASURES,
         )
 
-    return {"samples": data.case.samples, "private_mib": private_peak(work)}
+    # the peak is sampled: three times the work is three chances to see it
+    return {"samples": data.case.samples, "private_mib": private_peak(lambda: [work() for _ in range(3)])}

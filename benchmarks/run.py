@@ -33,9 +33,9 @@ class Plan:
     formats: tuple[str, ...] = FORMATS
     doubled: Case = DOUBLED
     in_situ: tuple[tuple[str, str], ...] = (("resnet", "mean"), ("resnet", "flatten"), ("mlp", "auto"))
-    in_situ_samples: int = 768
-    in_situ_batch: int = 64
-    in_situ_rounds: int = 5
+    in_situ_samples: int = 128
+    in_situ_batch: int = 32
+    in_situ_rounds: int = 3
     large: tuple[int, int, int] = (30_000, 1024, 9_000)
     ceiling: int = 2048
 

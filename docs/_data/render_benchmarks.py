@@ -136,7 +136,7 @@ def _in_situ(record: dict[str, Any]) -> str:
         return ""
     lines = [
         "## Beside a forward pass\n",
-        "CPU time of hooks and statistics as a share of the plain forward pass, on images of 32×32; ± is the",
+        "CPU time of hooks and statistics as a share of the plain forward pass, on small images; ± is the",
         "interquartile range. Hooks are a difference of two forwards and resolve no better than those repeat. The",
         "statistics are timed where they run, between batches. *observe* is everything: the probe of determinism, the",
         "second look, half-widths and every measure of every layer, over few samples.\n",
