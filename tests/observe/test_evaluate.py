@@ -84,9 +84,10 @@ def test_span_moments_and_decisions_may_be_given():
     assert seen[LAYER, "nearest_centre_accuracy"] == whole[LAYER, "nearest_centre_accuracy"]
 
 
-@pytest.mark.xfail(strict=True, reason="simplex_distance and means_rank are functions of SpanMoments, not of the means")
-@pytest.mark.parametrize("name", ["simplex_distance", "means_rank"])
-def test_what_needs_the_class_means_only_needs_no_scatter(name):
+@pytest.mark.parametrize(
+    "name", ["simplex_distance", "means_rank", "variability_ratio", "class_distance_normalized_variance"]
+)
+def test_what_needs_class_means_and_spreads_only_needs_no_scatter(name):
     assert name in [row.measure for row in evaluate(shards(2, scatter=False)).rows]
 
 

@@ -430,11 +430,6 @@ class Jittered:
         return 5
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the second look compares counts only; residuals to the class means that do not add up to rounding are "
-    "dropped without a word",
-)
 def test_data_that_change_between_two_passes_are_refused(monkeypatch, model):
     """The probe looks at the first batch only; the second pass must notice the rest."""
     monkeypatch.setattr("caltrop.observe.models.SPOOL_BYTES", 0)

@@ -8,7 +8,7 @@ from torch import Tensor
 from caltrop.geometry import flatness, flatness_floor
 from caltrop.linalg import COINCIDE, eigenvalues
 from caltrop.measures.registry import Undefined, measure
-from caltrop.stats import ClassMoments, Head, Pairs, SpanMoments
+from caltrop.stats import ClassMoments, Head, Pairs, SpreadMoments
 
 TWO_CLASSES = "undefined: with two classes the centred means are opposite whatever the data, so this says nothing"
 
@@ -109,7 +109,7 @@ def _simplex_floor(num_classes: int, dim: int) -> float:
     source="zhu2021geometric, of the centred class means",
     invariances="scale translation rotation",
 )
-def simplex_distance(span: SpanMoments) -> float:
+def simplex_distance(span: SpreadMoments) -> float:
     r"""$\|MM^\top/\|MM^\top\|_F-(I-11^\top/K)/\sqrt{K-1}\|_F$ for centred class means M, from eigenvalues.
 
     Dimensionless, in $[0,\sqrt2)$; 0 for a simplex ETF. In d < K−1 dimensions no simplex exists and the floor

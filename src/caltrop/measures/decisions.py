@@ -5,15 +5,15 @@ from __future__ import annotations
 from torch import Tensor
 
 from caltrop.measures.registry import Undefined, measure
-from caltrop.stats import CentreDecisions, ClassMoments, Head, HeadDecisions, SpanMoments
+from caltrop.stats import CentreDecisions, ClassMoments, Head, HeadDecisions, SpreadMoments
 
 
-def _refuse_coinciding(span: SpanMoments) -> None:
+def _refuse_coinciding(span: SpreadMoments) -> None:
     if not span.between_trace > 0:
         raise Undefined("undefined: all class means coincide, so every one of them is nearest")
 
 
-def _disagreement_by_class(decisions: HeadDecisions, span: SpanMoments) -> Tensor:
+def _disagreement_by_class(decisions: HeadDecisions, span: SpreadMoments) -> Tensor:
     _refuse_coinciding(span)
     return 1 - decisions.agreements / decisions.counts
 
@@ -25,7 +25,7 @@ def _disagreement_by_class(decisions: HeadDecisions, span: SpanMoments) -> Tenso
     invariances="scale translation rotation",
     per_class=_disagreement_by_class,
 )
-def nearest_centre_disagreement(decisions: HeadDecisions, span: SpanMoments) -> float:
+def nearest_centre_disagreement(decisions: HeadDecisions, span: SpreadMoments) -> float:
     r"""Share of samples on which the head (bias included) and the nearest class mean differ, in $[0,1]$.
 
     Distances are to the class means as they are. A head that names a class tied for nearest agrees.
@@ -34,7 +34,7 @@ def nearest_centre_disagreement(decisions: HeadDecisions, span: SpanMoments) -> 
     return float(1 - decisions.agreements.sum() / decisions.counts.sum())
 
 
-def _centre_accuracy_by_class(decisions: CentreDecisions, span: SpanMoments) -> Tensor:
+def _centre_accuracy_by_class(decisions: CentreDecisions, span: SpreadMoments) -> Tensor:
     _refuse_coinciding(span)
     return decisions.hits / decisions.counts
 
@@ -46,7 +46,7 @@ def _centre_accuracy_by_class(decisions: CentreDecisions, span: SpanMoments) -> 
     invariances="scale translation rotation",
     per_class=_centre_accuracy_by_class,
 )
-def nearest_centre_accuracy(decisions: CentreDecisions, span: SpanMoments) -> float:
+def nearest_centre_accuracy(decisions: CentreDecisions, span: SpreadMoments) -> float:
     r"""Share of samples nearest to the mean of their own class, in $[0,1]$. Class means of the same samples."""
     _refuse_coinciding(span)
     return float(decisions.hits.sum() / decisions.counts.sum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from caltrop.linalg import effective_rank as entropy_rank
 from caltrop.measures.registry import Undefined, measure
-from caltrop.stats import SpanMoments, TotalSpectrum
+from caltrop.stats import SpreadMoments, TotalSpectrum
 
 
 def _simplex_rank(num_classes: int, dim: int) -> float:
@@ -22,7 +22,7 @@ def _spread_rank(num_classes: int, dim: int) -> float | None:
     source="definition",
     invariances="scale translation rotation",
 )
-def means_rank(span: SpanMoments) -> float:
+def means_rank(span: SpreadMoments) -> float:
     """Singular values of the centred class means above 1e-6 of the largest: K−1 at most.
 
     A count; 0 where all class means coincide.
@@ -36,7 +36,7 @@ def means_rank(span: SpanMoments) -> float:
     source="our rule: eigenvalues of Σ_B above 10 × noise trace/(K−1)",
     invariances="scale translation rotation",
 )
-def means_rank_resolved(span: SpanMoments) -> float:
+def means_rank_resolved(span: SpreadMoments) -> float:
     """Directions of the class means that stand out of their sampling noise, within `means_rank`. A count."""
     if span.resolved_rank < 0:
         raise Undefined("undefined: every class has one sample, so the sampling noise of its mean is unknown")

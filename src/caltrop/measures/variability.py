@@ -9,16 +9,16 @@ from torch import Tensor
 
 from caltrop.linalg import COINCIDE
 from caltrop.measures.registry import Undefined, measure
-from caltrop.stats import Pairs, SpanMoments
+from caltrop.stats import Pairs, SpanMoments, SpreadMoments
 
 
-def _has_spread(span: SpanMoments, classes: slice | list[int]) -> bool:
+def _has_spread(span: SpreadMoments, classes: slice | list[int]) -> bool:
     # means of equal numbers carry rounding, so the spread about them does too
     rounding = float(span.counts[classes].sum()) * (COINCIDE * span.span.scale) ** 2
     return float(span.spread[classes].sum()) > rounding
 
 
-def _refuse_coinciding(span: SpanMoments) -> None:
+def _refuse_coinciding(span: SpreadMoments) -> None:
     if span.between_trace > 0:
         return
     if not _has_spread(span, slice(None)):
@@ -100,7 +100,7 @@ def within_class_variability_resolved(span: SpanMoments) -> float:
     return span.quotient(_resolved_rank(span)) / span.num_classes
 
 
-def _ratio_by_class(span: SpanMoments) -> Tensor:
+def _ratio_by_class(span: SpreadMoments) -> Tensor:
     _refuse_coinciding(span)
     return span.variances / span.between_trace
 
@@ -113,7 +113,7 @@ def _ratio_by_class(span: SpanMoments) -> Tensor:
     per_class=_ratio_by_class,
     is_variability=True,
 )
-def variability_ratio(span: SpanMoments) -> float:
+def variability_ratio(span: SpreadMoments) -> float:
     r"""Mean squared distance to the own class mean over that of class means to their centre,
     $\operatorname{tr}\Sigma_W/\operatorname{tr}\Sigma_B$.
 
@@ -123,7 +123,7 @@ def variability_ratio(span: SpanMoments) -> float:
     return span.within_trace / span.between_trace
 
 
-def _cdnv_by_class(span: SpanMoments, pairs: Pairs) -> Tensor:
+def _cdnv_by_class(span: SpreadMoments, pairs: Pairs) -> Tensor:
     return pairs.cdnv
 
 
@@ -135,7 +135,7 @@ def _cdnv_by_class(span: SpanMoments, pairs: Pairs) -> Tensor:
     per_class=_cdnv_by_class,
     is_variability=True,
 )
-def class_distance_normalized_variance(span: SpanMoments, pairs: Pairs) -> float:
+def class_distance_normalized_variance(span: SpreadMoments, pairs: Pairs) -> float:
     r"""Mean over pairs $k<k'$ of $(v_k+v_{k'})/(2\|\mu_k-\mu_{k'}\|^2)$, $v_k$ the mean squared distance to $\mu_k$.
 
     Population variances (÷$n_k$). Dimensionless, in $[0,\infty)$; 0 at exact collapse; infinite as soon as two
@@ -155,7 +155,7 @@ def class_distance_normalized_variance(span: SpanMoments, pairs: Pairs) -> float
     source="our rule: expected trace of Σ_B from sampling noise alone, over its trace",
     invariances="scale translation rotation",
 )
-def variability_noise_floor(span: SpanMoments) -> float:
+def variability_noise_floor(span: SpreadMoments) -> float:
     r"""$\frac1K(1-\frac1K)\sum_c\operatorname{tr}S_c/n_c\,/\operatorname{tr}\Sigma_B$, $S_c$ unbiased.
 
     The share of the between-class spread that the finite number of samples would give by itself. In

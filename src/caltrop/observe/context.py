@@ -18,6 +18,7 @@ from caltrop.stats import (
     Seen,
     Span,
     SpanMoments,
+    SpreadMoments,
     TotalSpectrum,
 )
 
@@ -29,6 +30,7 @@ MISSING = {
     Head: "needs weights= (the head's weights [classes, dim])",
     HeadDecisions: "needs weights= (the head's weights), and the features themselves rather than moments",
     CentreDecisions: "needs the features themselves: nearest-centre decisions are taken sample by sample",
+    SpreadMoments: "needs class moments",
     SpanMoments: "needs the scatter inside the span of the means: keep it with ClassMoments.of(..., scatter=True)",
     TotalSpectrum: "needs the dim x dim scatter, which is kept by default up to 512 dimensions; "
     "ask for the measure by name to keep it anyway",
@@ -47,7 +49,7 @@ class Context:
     known: dict[type, Any]
     classes: tuple[int, ...]
     absent: tuple[int, ...] = ()
-    blocks: tuple[SpanMoments, ...] = ()
+    blocks: tuple[SpreadMoments, ...] = ()
     sample: tuple[Tensor, Tensor] | None = None
     notes: list[str] = field(default_factory=list)
     way: tuple[str, ...] = ()
@@ -107,10 +109,8 @@ class Context:
     def replicates(self) -> list[Context]:
         """This layer with one block left out, for each block; made once."""
         if self._replicates is None:
-            span = self.get(SpanMoments)
-            self._replicates = [
-                Context({SpanMoments: span.without(block)}, self.classes) for block in self.blocks if span is not None
-            ]
+            whole: SpreadMoments = self.get(SpreadMoments)
+            self._replicates = [Context({type(whole): whole.without(block)}, self.classes) for block in self.blocks]
         return self._replicates
 
     @property
@@ -126,14 +126,17 @@ class Context:
 
     def _derive(self, kind: type) -> Any:
         moments: ClassMoments | None = self.known.get(ClassMoments)
+        if kind is SpreadMoments:
+            found = self.get(SpanMoments)
+            return found if found is not None or moments is None else SpreadMoments.of(moments)
         if kind is SpanMoments and moments is not None and moments.scatter is not None:
             return SpanMoments.of(moments)
         if kind is TotalSpectrum and moments is not None and moments.scatter is not None:
             return TotalSpectrum.of(moments)
         if kind is Pairs:
-            span = self.get(SpanMoments)
-            if span is not None:
-                return Pairs.of(span.means, span.variances, span.span.scale)
+            spread = self.known.get(SpanMoments) or self.known.get(SpreadMoments)
+            if spread is not None:
+                return Pairs.of(spread.means, spread.variances, spread.span.scale)
             if moments is not None:
                 scale = float(torch.linalg.vector_norm(moments.means, dim=1).max())
                 return Pairs.of(moments.centred_means, moments.variances, scale)
@@ -157,13 +160,15 @@ class Context:
             self.notes.append(f"head rows of absent classes left out: {listed(self.absent)}")
 
     def _take_shards(self, shards: list[ClassMoments], whole: ClassMoments) -> None:
-        if len(shards) < FEWEST_SHARDS or any(shard.scatter is None for shard in shards) or SpanMoments in self.known:
+        if len(shards) < FEWEST_SHARDS or SpanMoments in self.known:
             return
+        kind = SpreadMoments if whole.scatter is None else SpanMoments
         span = Span.of(whole.present)
         # thousands of shards say no more than a few groups of them, dealt in turn
         groups = [_merged(shards[first::MOST_BLOCKS]) for first in range(min(len(shards), MOST_BLOCKS))]
         parts = [group.select(whole.classes) for group in groups]
-        self.blocks = tuple(SpanMoments.of(part, span, whole.present.means) for part in parts)
+        self.known[kind] = kind.of(whole.present, span)
+        self.blocks = tuple(kind.of(part, span, whole.present.means) for part in parts)
         self.notes.append(f"half-widths from {len(shards)} shards as given")
 
 

@@ -16,7 +16,7 @@ from caltrop.observe.context import Context, check_classes, listed
 from caltrop.observe.observation import Observation
 from caltrop.observe.pictures import picture_of
 from caltrop.rows import ClassValues, Row
-from caltrop.stats import Head, Pairs, SpanMoments
+from caltrop.stats import Head, Pairs, SpanMoments, SpreadMoments
 
 CONFIDENCE = 0.95
 # The scan over all pairs is not repeated for every block beyond this many classes.
@@ -150,7 +150,7 @@ def _half_width(measure: Measure, context: Context) -> tuple[float | None, str |
         return None, "no half-width: needs five or more blocks of samples in moderate memory"
     if Pairs in measure.needs and context.num_classes > REPEATED_SCANS:
         return None, f"no half-width: all pairs are scanned once only beyond {REPEATED_SCANS} classes"
-    if any(bool((replicate.get(SpanMoments).counts < 0.5).any()) for replicate in context.replicates()):
+    if any(bool((replicate.get(SpreadMoments).counts < 0.5).any()) for replicate in context.replicates()):
         return None, "no half-width: a shard holds all samples of a class"
     values = [measure.evaluate(_statistics(measure, replicate)).value for replicate in context.replicates()]
     if not all(math.isfinite(value) for value in values):
@@ -162,9 +162,9 @@ def _half_width(measure: Measure, context: Context) -> tuple[float | None, str |
 
 
 def _resolution(measure: Measure, context: Context) -> float | None:
-    span: SpanMoments | None = context.get(SpanMoments)
-    if span is None or span.between_trace == 0:
+    spread: SpreadMoments = context.get(SpreadMoments)
+    if spread.between_trace == 0:
         return None
-    noise = SpanMoments.of_format(context.moments, span.span)
+    noise = SpanMoments.of_format(context.moments, spread.span, spread.resolved_rank)
     value = measure.evaluate(_statistics(measure, Context({SpanMoments: noise}, context.classes))).value
     return value if math.isfinite(value) else None

@@ -19,7 +19,7 @@ from caltrop.observe.evaluate import Tag, chosen_measures, evaluate_context
 from caltrop.observe.features import ignored
 from caltrop.observe.observation import Observation
 from caltrop.observe.reading import LayerReading, Source
-from caltrop.stats import IGNORED, check_range, read_labels
+from caltrop.stats import IGNORED, check_range, read_labels, refuse_identifiers
 from caltrop.stats.ways import SPOOL_BYTES
 
 TASKS = ("auto", "classification")
@@ -247,6 +247,7 @@ class _SplitReader:
         self.range = (low, high) if self.range is None else (min(low, self.range[0]), max(high, self.range[1]))
         if self.num_classes is None:
             self.present.update(torch.unique(labels).tolist())
+            refuse_identifiers(high, len(self.present))
         elif high >= self.num_classes:
             check_range(*self.range, self.num_classes, 0)
 

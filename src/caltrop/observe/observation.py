@@ -59,7 +59,7 @@ class Observation:
     def at(self, layer: str, measure: str, step: Step, *, split: str | None = None) -> float:
         """The value at one step; KeyError names the steps there are."""
         rows = self._find(layer, measure, split)
-        for row in rows:
+        for row in reversed(rows):
             if row.step == step:
                 return row.value
         steps = [row.step for row in rows]

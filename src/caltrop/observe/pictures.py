@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from caltrop.rows import Picture
-from caltrop.stats import ClassMoments, Head, SpanMoments
+from caltrop.stats import ClassMoments, Head, SpanMoments, SpreadMoments
 
 if TYPE_CHECKING:
     from caltrop.observe.context import Context
@@ -22,8 +22,8 @@ AXES = 3
 
 
 def picture_of(context: Context, layer: str, split: str, step: int | float | None) -> Picture | None:
-    """The picture of one layer, or None for many classes, coinciding means, or unknown spans."""
-    span: SpanMoments | None = context.get(SpanMoments)
+    """The picture of one layer, or None for many classes, coinciding means, or where no measure looked at the means."""
+    span: SpreadMoments | None = context.known.get(SpanMoments) or context.known.get(SpreadMoments)
     if span is None or context.num_classes > MOST_CLASSES or not span.between_trace > 0:
         return None
     means = span.means
@@ -75,7 +75,7 @@ def _turned(picture: Picture, target: Picture) -> Picture:
 
 def _head_points(context: Context, axes: int) -> tuple[tuple[float, ...], ...] | None:
     head: Head | None = context.get(Head)
-    span: SpanMoments = context.get(SpanMoments)
+    span: SpreadMoments = context.get(SpreadMoments)
     if head is None or context.get(ClassMoments) is None:
         return None
     rows = (head.weights - head.weights.mean(0)) @ span.span.axes

@@ -17,10 +17,10 @@ from caltrop.stats import (
     HeadDecisions,
     Look,
     MeanAccumulator,
-    Pairs,
     ResidualSpool,
     SecondLook,
     SpanMoments,
+    SpreadMoments,
     TotalSpectrum,
     Way,
     choose_way,
@@ -180,8 +180,9 @@ class LayerReading:
             )
         scatter = spectrum and (self._by_name or dim <= SCATTER_DIM)
         decisions = bool(self._needs & {CentreDecisions, HeadDecisions})
-        span = bool(self._needs & {SpanMoments}) or (Pairs in self._needs and decisions)
-        return Look(span=span, decisions=decisions, scatter=scatter)
+        return Look(
+            spread=SpreadMoments in self._needs, span=SpanMoments in self._needs, decisions=decisions, scatter=scatter
+        )
 
     def _second_look(self, origin: Tensor | None) -> SecondLook:
         assert self._moments is not None

@@ -13,6 +13,8 @@ from torch import Tensor
 from caltrop.linalg import tensor_of
 
 IGNORED = (-1, -100)
+# Beyond this many classes, labels with large gaps are refused before memory is asked for them.
+MOST_CLASSES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,28 @@ def check_range(lowest: int, highest: int, num_classes: int | None, present: int
                 f"0..{num_classes - 1}. Relabel the data, or pass the true number of classes."
             )
         return num_classes
+    refuse_identifiers(highest, present)
     if lowest == 1 and highest == present:
         raise ValueError(
             f"labels are exactly 1..{highest}, so they probably count from 1; classes count from 0. "
             "Subtract 1, or pass num_classes if class 0 exists and is absent here."
         )
     return highest + 1
+
+
+def refuse_identifiers(highest: int, present: int) -> None:
+    """Refuse labels that number something else than classes, before memory is asked for all of them.
+
+    Raises
+    ------
+    ValueError
+        Beyond a million classes of which fewer than one in a hundred occurs.
+    """
+    if highest + 1 > MOST_CLASSES and highest + 1 > 100 * present:
+        raise ValueError(
+            f"labels go up to {highest}, but only {present} different ones occur; are these identifiers? "
+            "Number the classes 0, 1, 2, …, or pass num_classes if there really are so many."
+        )
 
 
 def _tensor(labels: object) -> Tensor:

@@ -24,6 +24,9 @@ BLOCKS = 20
 FEWEST_BLOCKS = 5
 BLOCK_BYTES = 2**25
 MOST_BLOCK_BYTES = 2**28
+# Residuals may add up to this share of what as many of their size could; and to so many units of rounding.
+UNCHANGED = 1e-3
+UNITS = 64
 # Samples per class kept for pictures, on the leading axes only.
 SAMPLE_PER_CLASS = 20
 SAMPLE_AXES = 3
@@ -140,6 +143,7 @@ class SecondLook:
                 f"the second look saw {int(total.counts.sum())} samples where the first saw "
                 f"{int(counts.sum())}, or other labels; the data must not change between the two."
             )
+        self._check_unchanged(total)
         # the means of all samples are known exactly: what is left of the sums is rounding
         total = SpanMoments(
             self.span,
@@ -158,6 +162,18 @@ class SecondLook:
         moments = ClassMoments(counts, self.moments.means, total.squares, scatter, self.moments.storage)
         head = HeadDecisions(counts, self._hits[1], self._hits[2]) if self._decided else None
         return Seen(moments, total, blocks, CentreDecisions(counts, self._hits[0]), head, self._sample_seen())
+
+    def _check_unchanged(self, total: SpanMoments) -> None:
+        # Residuals to a class mean add up to rounding, unless these are not the samples the mean is of.
+        left = torch.linalg.vector_norm(total.sums, dim=1)
+        rounding = torch.finfo(self._centres.dtype).eps * total.counts * self.span.scale
+        allowed = UNCHANGED * (total.counts * total.squares.clamp(min=0)).sqrt() + UNITS * rounding
+        changed = (left > allowed).nonzero().flatten()
+        if len(changed):
+            raise ValueError(
+                f"samples of {len(changed)} of {len(left)} classes are not those of the first look; the data must not "
+                "change between the two. Read a loader without augmentation, and a model in a fixed state."
+            )
 
     def _keep_sample(self, inside: Tensor, where: Tensor) -> None:
         if len(self._sampled) > SAMPLE_CLASSES or int(self._sampled.min()) >= SAMPLE_PER_CLASS:

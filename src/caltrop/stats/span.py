@@ -1,14 +1,15 @@
 r"""Inside the span of the centred class means: the only place $\operatorname{tr}(\Sigma_W\Sigma_B^+)$ looks.
 
 $\Sigma_B$ has rank at most $K-1$, so everything that compares within-class with between-class spread
-lives in at most $\min(K-1,d)$ coordinates. `Span` fixes those coordinates; `SpanMoments` are what is
-seen in them. All of it is about the fixed class centres of the span, so shards simply add.
+lives in at most $\min(K-1,d)$ coordinates. `Span` fixes those coordinates; `SpreadMoments` and `SpanMoments`
+are what is seen in them. All of it is about the fixed class centres of the span, so shards simply add.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -21,6 +22,8 @@ from caltrop.stats.class_moments import ClassMoments
 STILL = 1e-13
 # An eigenvalue of Σ_B counts as resolved above this many times the sampling noise of one direction.
 RESOLVED = 10.0
+
+Kind = TypeVar("Kind", bound="SpreadMoments")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,20 +62,17 @@ class Span:
 
 
 @dataclass(frozen=True)
-class SpanMoments:
+class SpreadMoments:
     r"""Counts, sums and squares of the residuals $p=V^\top(h-c_y)$ about the span's fixed centres $c_k$.
 
     `sums` [classes, r] $=\sum p$ (zero for the sample that defined the span), `squares` [classes]
-    $=\sum\|h-c_y\|^2$ over *all* dimensions, `scatter` [r, r] $=\sum pp^\top$, and `axis_squares`
-    [classes, r] $=\sum p_j^2$ per class, or None where it was not kept.
+    $=\sum\|h-c_y\|^2$ over *all* dimensions. Class moments without scatter are enough for these.
     """
 
     span: Span
     counts: Float[Tensor, "classes"]
     sums: Float[Tensor, "classes r"]
     squares: Float[Tensor, "classes"]
-    scatter: Float[Tensor, "r r"]
-    axis_squares: Float[Tensor, "classes r"] | None = None
 
     @classmethod
     def of(
@@ -80,70 +80,44 @@ class SpanMoments:
         moments: ClassMoments,
         span: Span | None = None,
         centres: Float[Tensor, "classes dim"] | None = None,
-    ) -> SpanMoments:
-        """From moments that kept their scatter; every class must have samples.
+    ) -> SpreadMoments:
+        """From class moments; every class must have samples.
 
         A shard is seen in the `span` of all shards, about `centres`, the class means of all; it may
         lack classes.
-
-        Raises
-        ------
-        ValueError
-            Where the scatter was not kept: a second look at the features is needed then.
         """
-        if moments.scatter is None:
-            raise ValueError(
-                "these class moments kept no scatter, so nothing is known inside the span of the means; "
-                "pass scatter=True to ClassMoments.of, or look at the features a second time."
-            )
         frame = Span.of(moments) if span is None else span
-        scatter = matmul(frame.axes.T.contiguous(), matmul(moments.scatter, frame.axes))
-        scatter = (scatter + scatter.T) / 2
         if centres is None:
-            return cls(frame, moments.counts, torch.zeros_like(frame.coordinates), moments.spread, scatter)
+            return SpreadMoments(frame, moments.counts, torch.zeros_like(frame.coordinates), moments.spread)
         away = torch.where(moments.counts[:, None] > 0, moments.means - centres, 0.0)
-        shift = matmul(away, frame.axes)
-        sums = moments.counts[:, None] * shift
+        sums = moments.counts[:, None] * matmul(away, frame.axes)
         squares = moments.spread + moments.counts * away.square().sum(1)
-        return cls(frame, moments.counts, sums, squares, scatter + matmul(shift.T.contiguous(), sums))
+        return SpreadMoments(frame, moments.counts, sums, squares)
 
-    @classmethod
-    def of_format(cls, moments: ClassMoments, span: Span) -> SpanMoments:
-        r"""What storing the class means in their format would give alone: rounding noise $u^2/12$ a coordinate.
-
-        u is the spacing of representable numbers at each coordinate of each class mean.
-        """
-        noise = spacing(moments.means, moments.storage).square_().div_(12)
-        total = moments.counts @ noise
-        along = matmul(span.axes.square().T.contiguous(), total[:, None])[:, 0]
-        squares = moments.counts * noise.sum(1)
-        return cls(span, moments.counts, torch.zeros_like(span.coordinates), squares, torch.diag(along))
-
-    def merge(self, other: SpanMoments) -> SpanMoments:
+    def merge(self: Kind, other: Kind) -> Kind:
         """Combine two disjoint shards seen in the same span."""
         return self._combined(other, 1.0)
 
-    def without(self, other: SpanMoments) -> SpanMoments:
+    def without(self: Kind, other: Kind) -> Kind:
         """Take a shard out again: the inverse of `merge`."""
         return self._combined(other, -1.0)
 
-    def _combined(self, other: SpanMoments, sign: float) -> SpanMoments:
+    def _combined(self: Kind, other: Kind, sign: float) -> Kind:
         if not self.span.is_same(other.span):
             raise ValueError(
                 "these span moments were seen in different spans and do not merge; compute one span from "
                 "the merged class moments, and look at every shard in it."
             )
-        axis_squares = None
-        if self.axis_squares is not None and other.axis_squares is not None:
-            axis_squares = self.axis_squares + sign * other.axis_squares
-        return SpanMoments(
-            self.span,
-            self.counts + sign * other.counts,
-            self.sums + sign * other.sums,
-            self.squares + sign * other.squares,
-            self.scatter + sign * other.scatter,
-            axis_squares,
+        return replace(
+            self,
+            counts=self.counts + sign * other.counts,
+            sums=self.sums + sign * other.sums,
+            squares=self.squares + sign * other.squares,
+            **self._combined_inside(other, sign),
         )
+
+    def _combined_inside(self, other: SpreadMoments, sign: float) -> dict[str, Any]:
+        return {}
 
     @cached_property
     def num_samples(self) -> float:
@@ -189,14 +163,6 @@ class SpanMoments:
         return float(self.spread.sum()) / self.num_samples
 
     @cached_property
-    def within(self) -> Float[Tensor, "r r"]:
-        r"""$\Sigma_W$ inside the span."""
-        scatter = self.scatter
-        if self.shift is not None:
-            scatter = scatter - matmul((self.shift * self.counts[:, None]).T.contiguous(), self.shift)
-        return scatter / self.num_samples
-
-    @cached_property
     def between(self) -> Float[Tensor, "r"]:
         r"""Eigenvalues of $\Sigma_B=M^\top M/K$ inside the span, largest first; rounding is set to 0."""
         lengths = self.span.lengths if self.shift is None else self._principal[1]
@@ -235,13 +201,92 @@ class SpanMoments:
         bar = RESOLVED * self.noise_trace / (self.num_classes - 1)
         return min(self.rank, int((self.between > bar).sum()))
 
+    @cached_property
+    def _principal(self) -> tuple[Float[Tensor, "r r"], Float[Tensor, "r"]]:
+        """Principal axes of the class means within the span, and their singular values."""
+        return right_vectors(self.means)
+
+
+@dataclass(frozen=True)
+class SpanMoments(SpreadMoments):
+    r"""`SpreadMoments` with the scatter inside the span.
+
+    `scatter` [r, r] $=\sum pp^\top$, and `axis_squares` [classes, r] $=\sum p_j^2$ per class, or None where
+    it was not kept. `given_rank` is a resolved rank to use instead of the own one: noise is read over the
+    directions of what it disturbs.
+    """
+
+    scatter: Float[Tensor, "r r"]
+    axis_squares: Float[Tensor, "classes r"] | None = None
+    given_rank: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        moments: ClassMoments,
+        span: Span | None = None,
+        centres: Float[Tensor, "classes dim"] | None = None,
+    ) -> SpanMoments:
+        """From moments that kept their scatter; every class must have samples.
+
+        A shard is seen in the `span` of all shards, about `centres`, the class means of all; it may
+        lack classes.
+
+        Raises
+        ------
+        ValueError
+            Where the scatter was not kept: a second look at the features is needed then.
+        """
+        if moments.scatter is None:
+            raise ValueError(
+                "these class moments kept no scatter, so nothing is known inside the span of the means; "
+                "pass scatter=True to ClassMoments.of, or look at the features a second time."
+            )
+        spread = SpreadMoments.of(moments, span, centres)
+        frame, sums = spread.span, spread.sums
+        scatter = matmul(frame.axes.T.contiguous(), matmul(moments.scatter, frame.axes))
+        scatter = (scatter + scatter.T) / 2
+        if centres is not None:
+            scatter = scatter + matmul((sums / spread.counts.clamp(min=1)[:, None]).T.contiguous(), sums)
+        return cls(frame, spread.counts, sums, spread.squares, scatter)
+
+    @classmethod
+    def of_format(cls, moments: ClassMoments, span: Span, resolved_rank: int | None = None) -> SpanMoments:
+        r"""What storing the class means in their format would give alone: rounding noise $u^2/12$ a coordinate.
+
+        u is the spacing of representable numbers at each coordinate of each class mean. `resolved_rank` is that of
+        the features themselves.
+        """
+        noise = spacing(moments.means, moments.storage).square_().div_(12)
+        total = moments.counts @ noise
+        along = matmul(span.axes.square().T.contiguous(), total[:, None])[:, 0]
+        squares = moments.counts * noise.sum(1)
+        return cls(
+            span, moments.counts, torch.zeros_like(span.coordinates), squares, torch.diag(along), None, resolved_rank
+        )
+
+    def _combined_inside(self, other: SpreadMoments, sign: float) -> dict[str, Any]:
+        assert isinstance(other, SpanMoments)
+        axis_squares = None
+        if self.axis_squares is not None and other.axis_squares is not None:
+            axis_squares = self.axis_squares + sign * other.axis_squares
+        return {"scatter": self.scatter + sign * other.scatter, "axis_squares": axis_squares}
+
+    @cached_property
+    def resolved_rank(self) -> int:
+        """As of the spreads, unless another one was given."""
+        return super().resolved_rank if self.given_rank is None else self.given_rank
+
+    @cached_property
+    def within(self) -> Float[Tensor, "r r"]:
+        r"""$\Sigma_W$ inside the span."""
+        scatter = self.scatter
+        if self.shift is not None:
+            scatter = scatter - matmul((self.shift * self.counts[:, None]).T.contiguous(), self.shift)
+        return scatter / self.num_samples
+
     def quotient(self, rank: int) -> float:
         r"""$\operatorname{tr}(\Sigma_W\Sigma_B^+)$ over the `rank` leading directions of the class means."""
         if self.shift is None:  # the span's own axes are the eigenvectors
             return float((self.within.diagonal()[:rank] / self.between[:rank]).sum())
         return trace_of_quotient(self.within, *self._principal, rank) * self.num_classes
-
-    @cached_property
-    def _principal(self) -> tuple[Float[Tensor, "r r"], Float[Tensor, "r"]]:
-        """Principal axes of the class means within the span, and their singular values."""
-        return right_vectors(self.means)

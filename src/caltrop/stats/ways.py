@@ -25,7 +25,8 @@ class Way(StrEnum):
 class Look:
     """What the requested measures need of a layer."""
 
-    span: bool = True  # anything inside the span of the class means
+    spread: bool = True  # spreads of the classes, with their half-widths
+    span: bool = True  # the scatter inside the span of the class means
     decisions: bool = True  # nearest-centre or head decisions, sample by sample
     scatter: bool = False  # the dim x dim scatter itself
 
@@ -41,17 +42,21 @@ def choose_way(
 ) -> Way:
     """The way for one layer.
 
+    * Where only class means and the head are looked at: one pass.
     * Features in hand: two passes over them; nothing is cheaper than reading again.
-    * A stream of which nothing has to be seen twice (no decisions, and the scatter fits, d ≤ 512): one pass.
     * A stream whose residuals fit `budget` bytes: one pass and a spool.
+    * A longer stream of which no sample has to be seen twice (no decisions, and the scatter fits, d ≤ 512): one
+      pass, without half-widths.
     * Any other stream is read twice. An unknown length counts as too long.
     """
+    if not (look.spread or look.span or look.decisions or look.scatter):
+        return Way.ONE_PASS
     if in_hand:
         return Way.TWO_PASSES
-    if not look.decisions and (not look.span or dim <= SCATTER_DIM):
-        return Way.ONE_PASS
     if num_samples is not None and num_samples * dim * spool_dtype(storage).itemsize <= budget:
         return Way.SPOOL
+    if not look.decisions and (dim <= SCATTER_DIM or not (look.span or look.scatter)):
+        return Way.ONE_PASS
     return Way.TWO_PASSES
 
 

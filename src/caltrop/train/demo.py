@@ -15,7 +15,7 @@ from caltrop.observe import Watch
 from caltrop.rows import Study
 from caltrop.train.config import TrainConfig, log_spaced
 from caltrop.train.loop import train
-from caltrop.train.seeding import seeded
+from caltrop.train.seeding import one_thread, seeded
 from caltrop.train.verdict import HEAD_INPUT, collapse_sentences
 
 NETWORKS = ("mlp", "resnet")
@@ -102,10 +102,13 @@ def run_demo(
     epochs = log_spaced(config.epochs, _POINTS) if out_epochs is None else tuple(sorted(set(out_epochs)))
     if progress:
         sys.stderr.write(f"{recipe.describe(images)} on {images.name}, {config.epochs} epochs\n")
-    with seeded(seed):
-        model = recipe.build(images)
-    watch = Watch(model, _loaders(images), layers=recipe.layers(), num_classes=images.num_classes, progress=False)
-    trained = train(model, images, config, lambda epoch: watch(step=epoch), measured_epochs=epochs, progress=progress)
+    with one_thread():
+        with seeded(seed):
+            model = recipe.build(images)
+        watch = Watch(model, _loaders(images), layers=recipe.layers(), num_classes=images.num_classes, progress=False)
+        trained = train(
+            model, images, config, lambda epoch: watch(step=epoch), measured_epochs=epochs, progress=progress
+        )
     provenance = {
         "dataset": f"{images.name}: {len(images.train_labels)} training and {len(images.test_labels)} test images",
         "classes": ", ".join(images.class_names),
