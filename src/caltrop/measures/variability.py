@@ -44,8 +44,8 @@ def _unresolved(span: SpanMoments) -> str | None:
     if resolved == rank:
         return None
     return (
-        f"only {resolved} of {rank} directions of the class means stand out of sampling noise: this number depends on "
-        "the number of samples, and its half-width is a lower bound; see within_class_variability_resolved"
+        f"only {resolved} of {rank} directions stand out of sampling noise: see the resolved number "
+        "(this one's half-width is a lower bound)"
     )
 
 

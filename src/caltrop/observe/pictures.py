@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Beyond this a matrix of cosines is a grey square, and a page would no longer be small.
 MOST_CLASSES = 50
 AXES = 3
+DIGITS = 5
 
 
 def picture_of(context: Context, layer: str, split: str, step: int | float | None) -> Picture | None:
@@ -64,7 +65,7 @@ def _turned(picture: Picture, target: Picture) -> Picture:
     left, _, right = np.linalg.svd(mine.T @ theirs)
     turn = left @ right
     cloud = np.asarray([point for _, point in picture.cloud])
-    turned_cloud = cloud @ turn if len(cloud) else cloud
+    turned_cloud = np.round(cloud @ turn, DIGITS) if len(cloud) else cloud
     return replace(
         picture,
         points=_tuples(mine @ turn),
@@ -84,8 +85,9 @@ def _head_points(context: Context, axes: int) -> tuple[tuple[float, ...], ...] |
 
 
 def _rows(values: Tensor) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(row) for row in values.tolist())
+    return _tuples(values.numpy())
 
 
 def _tuples(values: np.ndarray) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(row) for row in values.tolist())
+    # as a record keeps them, so that a page drawn from the record is the same page
+    return tuple(tuple(row) for row in np.round(values, DIGITS).tolist())

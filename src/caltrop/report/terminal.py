@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from caltrop.report.series import last_rows, unseeded
 from caltrop.report.tables import Cells, cells, groups, which_step
@@ -11,6 +13,8 @@ from caltrop.rows import Row
 
 _WIDTH = 110
 _LEAST_REMARK = 24
+_OFTEN = 3
+_BETWEEN = "; "
 _HEADS = Cells("", "measure", "value", "± 95 %", "resolution", "at collapse", "remark")
 
 
@@ -24,7 +28,7 @@ def text_table(rows: Iterable[Row]) -> str:
     if not rows:
         return "No rows.\n"
     lasts = last_rows(rows)
-    blocks = {heading: [cells(row) for row in group] for heading, group in groups(lasts).items()}
+    blocks = dict(_without_repeats(heading, [cells(row) for row in group]) for heading, group in groups(lasts).items())
     widths = _widths([one for block in blocks.values() for one in block])
     lines = [f"Shown: {which_step(rows, lasts)}."]
     for heading, block in blocks.items():
@@ -32,6 +36,18 @@ def text_table(rows: Iterable[Row]) -> str:
         for one in block:
             lines += _line(one, widths)
     return "\n".join(lines) + "\n"
+
+
+def _without_repeats(heading: str, block: list[Cells]) -> tuple[str, list[Cells]]:
+    """Remarks that most rows of a block repeat, such as how its features were read, go to the heading."""
+    parts = [one.remark.split(_BETWEEN) if one.remark else [] for one in block]
+    times = Counter(part for row in parts for part in row)
+    shared = [part for part, count in times.items() if count >= _OFTEN and 2 * count > len(block)]
+    kept = [
+        replace(one, remark=_BETWEEN.join(part for part in row if part not in shared))
+        for one, row in zip(block, parts, strict=True)
+    ]
+    return _BETWEEN.join([heading, *shared]), kept
 
 
 def _columns(one: Cells) -> tuple[str, ...]:
