@@ -48,3 +48,9 @@ def test_ticks_lie_on_the_axis_and_its_ends_on_its_ends(scale):
 
 def test_a_tick_stands_where_its_value_is():
     assert Scale(0.01, 100.0, 0.0, 4.0, "log").at(1.0) == pytest.approx(2.0, abs=1e-12)
+
+
+def test_a_logarithmic_axis_within_few_decades_has_no_more_ticks_than_asked_for():
+    scale = value_scale([0.016, 0.5], [], 0, 100)
+    assert scale.kind == "log"
+    assert len(scale.ticks(3)) <= 3

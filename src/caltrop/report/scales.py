@@ -88,4 +88,5 @@ def _decades(low: float, high: float, most: int, from_zero: bool) -> tuple[float
     if len(ticks) < 2 and not from_zero:
         powers = range(bottom - 1, top + 1)
         ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5) if low <= digit * 10.0**power <= high]
+        ticks = ticks[:: math.ceil(len(ticks) / most) or 1]  # labels must not run into each other
     return tuple([0.0, *ticks] if from_zero else ticks)
