@@ -51,6 +51,6 @@ def test_a_tick_stands_where_its_value_is():
 
 
 def test_a_logarithmic_axis_within_few_decades_has_no_more_ticks_than_asked_for():
-    scale = value_scale([0.016, 0.5], [], 0, 100)
+    scale = value_scale([0.016, 0.5], [], 0.0, 100.0)
     assert scale.kind == "log"
     assert len(scale.ticks(3)) <= 3
