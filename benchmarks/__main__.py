@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.environment import QUIET
 from benchmarks.processes import ask
 from benchmarks.run import SMOKE_PLAN, Plan, run
+from caltrop.rows import jsonable
 
 PARTS = ("in situ", "accuracy", "memory", "classes", "speed")
 RESULTS = Path(__file__).parent / "results" / "one-thread.json"
@@ -19,13 +20,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--smoke", action="store_true", help="seconds instead of minutes: proves that everything runs")
     parser.add_argument("--out", type=Path, help=f"where the JSON goes (default: {RESULTS.name}, nothing with --smoke)")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="only these parts")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="only these; FILE keeps the others")
     given = parser.parse_args()
     record = run(SMOKE_PLAN if given.smoke else Plan(), ask, given.parts)
     out = given.out or (None if given.smoke else RESULTS)
+    if out is not None and out.exists() and "speed" not in given.parts:
+        # rows are compared with the ceilings of their own run, so those stay with them
+        known = json.loads(out.read_text(encoding="utf-8"))
+        shared = ("environment", "ceilings", "load", "seconds")
+        record = {**known, **{name: part for name, part in record.items() if name not in shared or name not in known}}
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        out.write_text(json.dumps(jsonable(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     load = record["load"]
     if not load["quiet"]:
         print(f"not a quiet run: load per core {load['before_per_core']} before, {load['after_per_core']} after; ")

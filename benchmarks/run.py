@@ -20,7 +20,7 @@ OFFSETS = (0.0, 10.0, 1000.0)
 FORMATS = ("float64", "float32", "bfloat16", "float16")
 
 
-DOUBLED = Case(20_000, 1024, 20)
+DOUBLED = Case(80_000, 1024, 20)
 
 
 @dataclasses.dataclass(frozen=True)
