@@ -63,7 +63,7 @@ def measure(
         raise ValueError(
             f"there are {len(rows)} feature rows but {len(read.classes)} labels; every sample needs one of each."
         )
-    head = None if weights is None else Head.of(tensor_of(weights), None if bias is None else tensor_of(bias))
+    head = None if weights is None else Head.of(weights, bias)
     if head is None and bias is not None:
         raise ValueError("bias= was given without weights=; a head is both, or weights alone.")
     _check_head(head, rows.shape[1])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
+
+from caltrop.linalg import tensor_of
 
 
 @dataclass(frozen=True)
@@ -20,23 +25,30 @@ class Head:
     thresholds: Float[Tensor, "cuts"] | None = None
 
     @classmethod
-    def of(cls, weights: Tensor, bias: Tensor | None = None, thresholds: Tensor | None = None) -> Head:
-        """Float64 copies on the CPU, detached; later training steps do not change them."""
+    def of(
+        cls,
+        weights: Tensor | np.ndarray | Sequence[Any],
+        bias: Tensor | np.ndarray | Sequence[Any] | None = None,
+        thresholds: Tensor | np.ndarray | Sequence[Any] | None = None,
+    ) -> Head:
+        """Float64 copies on the CPU of weights [classes, dim] and bias [classes]; later training does not change them.
 
-        def copy(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.detach().to("cpu").double().clone()
-
-        rows = copy(weights)
-        if rows is None or rows.ndim != 2:
-            given = "none" if rows is None else list(rows.shape)
-            raise ValueError(f"head weights have shape {given}; expected [classes, dim].")
-        if bias is not None and bias.ndim != 1:
-            raise ValueError(f"the head's bias has shape {list(bias.shape)}; expected [classes], one entry per class.")
-        if bias is not None and len(bias) != len(rows):
+        Raises
+        ------
+        ValueError
+            Where shapes are not these, or disagree.
+        """
+        rows = _copied(weights)
+        offsets = None if bias is None else _copied(bias)
+        if rows.ndim != 2:
+            raise ValueError(f"head weights have shape {list(rows.shape)}; expected [classes, dim].")
+        if offsets is not None and offsets.ndim != 1:
+            raise ValueError(f"the head's bias has shape {list(offsets.shape)}; expected [classes], one per class.")
+        if offsets is not None and len(offsets) != len(rows):
             raise ValueError(
-                f"the head has {len(rows)} weight rows but {len(bias)} biases; both must have one entry per class."
+                f"the head has {len(rows)} weight rows but {len(offsets)} biases; both must have one entry per class."
             )
-        return cls(rows, copy(bias), copy(thresholds))
+        return cls(rows, offsets, None if thresholds is None else _copied(thresholds))
 
     @property
     def num_classes(self) -> int:
@@ -47,3 +59,7 @@ class Head:
         """The head restricted to the given class indices."""
         bias = None if self.bias is None else self.bias[classes]
         return Head(self.weights[classes], bias, self.thresholds)
+
+
+def _copied(values: object) -> Tensor:
+    return tensor_of(values).to("cpu").double().clone()
