@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ def read_pickle(path: Path) -> Any:
         ValueError: the file asks to run code on loading, or is truncated or damaged.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+        with warnings.catch_warnings():
+            # torch warns of other pickle protocols before it refuses or reads them; the outcome says enough
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
     except pickle.UnpicklingError as error:
         raise ValueError(_why_refused(path, str(error))) from error
     except OSError:
