@@ -27,7 +27,7 @@ FEWEST_SHARDS = 5
 MOST_BLOCKS = 20
 
 MISSING = {
-    Head: "needs weights= (the head's weights [classes, dim])",
+    Head: "needs weights= (the head's weights [classes, dim]); with a model, head= and the layer that feeds it",
     HeadDecisions: "needs weights= (the head's weights), and the features themselves rather than moments",
     CentreDecisions: "needs the features themselves: nearest-centre decisions are taken sample by sample",
     SpreadMoments: "needs class moments",

@@ -27,6 +27,8 @@ MOST_BLOCK_BYTES = 2**28
 # Residuals may add up to this share of what as many of their size could; and to so many units of rounding.
 UNCHANGED = 1e-3
 UNITS = 64
+# Values of features whose projections may wait to be summed together.
+WAITING_VALUES = 2**24
 # Samples per class kept for pictures, on the leading axes only.
 SAMPLE_PER_CLASS = 20
 SAMPLE_AXES = 3
@@ -119,7 +121,9 @@ class SecondLook:
             self._keep_sample(inside, where)
             if self._gram is not None:
                 self._gram.add(residual)
-            if sum(len(item[1]) for item in self._pending) >= 4 * GRAM_ROWS:
+            waiting = sum(len(item[1]) for item in self._pending)
+            # what waits lies between the blocks' own memory and keeps it from being reused, so it must not wait long
+            if waiting >= 4 * GRAM_ROWS or waiting * self.moments.dim >= WAITING_VALUES:
                 self._flush()
 
     def _residual(self, rows: Tensor, where: Tensor) -> Tensor:
