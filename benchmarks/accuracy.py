@@ -10,7 +10,6 @@ import torch
 import caltrop
 from caltrop.geometry import simplex_etf
 from caltrop.stats import ClassAccumulator, ClassMoments, ResidualSpool, SecondLook, Seen, SpanMoments
-from caltrop.stats.ways import spool_dtype
 
 SAMPLES, DIM, CLASSES, BATCH = 5000, 256, 10, 256
 FORMATS = {
@@ -92,19 +91,25 @@ def _one_pass(features: torch.Tensor, labels: torch.Tensor) -> float:
 
 def _spool(features: torch.Tensor, labels: torch.Tensor) -> float:
     accumulator = ClassAccumulator(CLASSES, DIM)
-    with ResidualSpool(DIM, spool_dtype(features.dtype)) as spool:
+    # half-precision features are spooled as they are, as `observe` does
+    is_half = features.dtype in (torch.float16, torch.bfloat16)
+    with ResidualSpool(DIM, features.dtype) as spool:
         for start in range(0, SAMPLES, BATCH):
             batch = slice(start, start + BATCH)
             for residuals, where in accumulator.residuals(features[batch], labels[batch]):
-                spool.write(residuals, where)
-        return _nc1(_look(accumulator, spool).span)
+                if not is_half:
+                    spool.write(residuals, where)
+            if is_half:
+                spool.write(features[batch], labels[batch])
+        return _nc1(_look(accumulator, spool, is_half).span)
 
 
-def _look(accumulator: ClassAccumulator, spool: ResidualSpool) -> Seen:
+def _look(accumulator: ClassAccumulator, spool: ResidualSpool, is_half: bool) -> Seen:
     moments: ClassMoments = accumulator.close()
     assert accumulator.anchors is not None
     dtype = torch.float64 if moments.storage == torch.float64 else torch.float32
-    look = SecondLook(moments, origin=accumulator.anchors.double(), dtype=dtype, blocks=False)
+    origin = None if is_half else accumulator.anchors.double()
+    look = SecondLook(moments, origin=origin, dtype=dtype, blocks=False)
     for rows, where, _ in spool.read():
         look.update(rows, where)
     return look.close()
@@ -118,9 +123,8 @@ def _raw(features: torch.Tensor, labels: torch.Tensor) -> float:
     within = features.T @ features / len(features) - (means * (counts / len(features))[:, None]).T @ means
     rows = (means - means.mean(0)).double()
     _, values, right = torch.linalg.svd(rows, full_matrices=False)
-    kept = values > 1e-6 * values[0]
-    axes = right[kept].T
-    return float(((axes * (within.double() @ axes)).sum(0) / values[kept].square()).sum())
+    axes = right[: CLASSES - 1].T
+    return float(((axes * (within.double() @ axes)).sum(0) / values[: CLASSES - 1].square()).sum())
 
 
 def _nc1(span: SpanMoments) -> float:
