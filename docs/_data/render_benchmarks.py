@@ -27,20 +27,20 @@ Rendered from `benchmarks/results/one-thread.json`. Repeat with `python -m bench
 WHY = """
 What stands behind the lines that are not reached:
 
-* **The limit** counts reads at the rate of a plain float32 sum and nothing but one product. The first pass also turns
-  every value into float64, since class means of float32 sums are where published numbers go wrong; the second gathers
-  the centres, subtracts, takes norms and decides whose centre is nearest. With few classes and small batches, calls from
-  Python are a good part of the rest.
-* **One pass** is timed whole: gather, subtraction, mirroring and closing are in it, not the symmetric product alone, and
-  at 1000 classes the scatter is brought into the span in float64.
+* **The limit** counts reads at the rate of a plain float32 sum and nothing but one product. The first pass also
+  turns every value into float64, since class means of float32 sums are where published numbers go wrong; the second
+  gathers the centres, subtracts, takes norms and decides whose centre is nearest. With few classes and small batches,
+  calls from Python are a good part of the rest.
+* **One pass** is timed whole: gather, subtraction, mirroring and closing are in it, not the symmetric product alone,
+  and at 1000 classes the scatter is brought into the span in float64.
 * **Memory** of the formula is that of anchors, sums and means. The axes of the span, the means on them in both
   precisions, and the per-class squares that per-class values need are left out of it; with hundreds of classes or more
-  they are as large as the means. It does not grow with the samples; labels, a few copies of them, do, and that is the
-  growth over a mapped file.
-* **30000 classes**: the scan of all pairs is made twice, for the value and for its resolution, and a third one bounds the
-  gaps between centres. The textbook is nearly as fast there, in several times the memory.
-* **Streamed textbook, 10 classes**: at 512 dimensions a pseudo-inverse is cheap, so little is saved by avoiding it; Δ is
-  the price of its float32 sums. The factor hoped for over a notebook was noted where LAPACK was slower.
+  they are as large as the means. None of this grows with the samples. Labels do, in a few copies, which is what is left
+  over a mapped file.
+* **30000 classes**: the scan of all pairs is made twice, for the value and for its resolution, and a third one bounds
+  the gaps between centres. The textbook is less far behind there, in several times the memory.
+* **Streamed textbook, 10 classes**: at 512 dimensions a pseudo-inverse is cheap, so little is saved by avoiding it; Δ
+  is the price of its float32 sums. The factor hoped for over a notebook was noted where LAPACK was slower.
 """
 
 HOW = """
