@@ -185,8 +185,9 @@ def test_pictures_of_a_study_are_turned_like_the_last_one(seen):
 
     assert drawn[0].cosines == plain[0].cosines
     before, after = (np.asarray(pictures[0].points) for pictures in (plain, drawn))
-    assert after @ after.T == approx(before @ before.T, abs=1e-12)
-    assert apart(drawn) <= apart(plain) + 1e-12
+    # coordinates are rounded to 5 digits, as a record keeps them
+    assert after @ after.T == approx(before @ before.T, abs=1e-4)
+    assert apart(drawn) <= apart(plain) + 1e-4
 
 
 def test_a_report_is_one_page_at_the_path_given(seen, tmp_path):

@@ -161,8 +161,8 @@ def head_norm_deviation(head: Head) -> float:
 
 
 def _head_pairs(head: Head) -> Pairs:
-    norms = head_norms(head)
-    return Pairs.of(head.weights, torch.zeros_like(norms))
+    head_norms(head)
+    return head.pairs
 
 
 def _head_angles_by_class(head: Head) -> Tensor:

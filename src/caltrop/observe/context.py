@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +53,7 @@ class Context:
     sample: tuple[Tensor, Tensor] | None = None
     notes: list[str] = field(default_factory=list)
     way: tuple[str, ...] = ()
-    _replicates: list[Context] | None = None
+    _noise: Context | None = None
 
     @classmethod
     def of_seen(cls, seen: Seen, first: ClassMoments, head: Head | None) -> Context:
@@ -106,12 +106,23 @@ class Context:
                 return MISSING.get(kind, f"needs {kind.__name__}")
         return None
 
-    def replicates(self) -> list[Context]:
-        """This layer with one block left out, for each block; made once."""
-        if self._replicates is None:
-            whole: SpreadMoments = self.get(SpreadMoments)
-            self._replicates = [Context({type(whole): whole.without(block)}, self.classes) for block in self.blocks]
-        return self._replicates
+    def replicates(self) -> Iterator[Context]:
+        """This layer with one block left out, for each block; one at a time, as each is as large as the whole."""
+        whole: SpreadMoments = self.get(SpreadMoments)
+        for block in self.blocks:
+            yield Context({type(whole): whole.without(block)}, self.classes)
+
+    def noise(self) -> Context:
+        """The same class means with nothing around them but what their storage format rounds; made once."""
+        if self._noise is None:
+            spread: SpreadMoments = self.get(SpreadMoments)
+            known: dict[type, Any] = {
+                SpanMoments: SpanMoments.of_format(self.moments, spread.span, spread.resolved_rank)
+            }
+            if Pairs in self.known:  # distances are the same
+                known[Pairs] = self.known[Pairs]
+            self._noise = Context(known, self.classes)
+        return self._noise
 
     @property
     def num_classes(self) -> int:

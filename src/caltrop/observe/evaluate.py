@@ -16,11 +16,13 @@ from caltrop.observe.context import Context, check_classes, listed
 from caltrop.observe.observation import Observation
 from caltrop.observe.pictures import picture_of
 from caltrop.rows import ClassValues, Row
-from caltrop.stats import Head, Pairs, SpanMoments, SpreadMoments
+from caltrop.stats import Head, Pairs, SpreadMoments
 
 CONFIDENCE = 0.95
 # The scan over all pairs is not repeated for every block beyond this many classes.
 REPEATED_SCANS = 4096
+# By measure: the half-width, or why there is none.
+HalfWidths = dict[str, tuple[float | None, str | None]]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def evaluate_context(context: Context, wanted: list[Measure], tag: Tag) -> Obser
     """Rows, per-class values and the picture of one layer."""
     check_classes(context.classes, tag.layer)
     rows, per_class, missing = [], [], {}
+    half_widths = _half_widths(wanted, context)
     for measure in wanted:
         reason = context.missing(measure.needs)
         layer = tag.layer
@@ -75,7 +78,7 @@ def evaluate_context(context: Context, wanted: list[Measure], tag: Tag) -> Obser
         if reason is not None:
             missing[tag.layer, measure.name] = reason
             continue
-        rows.append(_row(measure, context, layer, tag))
+        rows.append(_row(measure, context, layer, tag, half_widths))
         values = _class_values(measure, context, layer, tag)
         if values is not None:
             per_class.append(values)
@@ -87,7 +90,7 @@ def _statistics(measure: Measure, context: Context) -> tuple[Any, ...]:
     return tuple(context.get(kind) for kind in measure.needs)
 
 
-def _row(measure: Measure, context: Context, layer: str, tag: Tag) -> Row:
+def _row(measure: Measure, context: Context, layer: str, tag: Tag, half_widths: HalfWidths) -> Row:
     measured = measure.evaluate(_statistics(measure, context))
     # how features were pooled and read says nothing about numbers of the head alone or of the whole model
     of_features = measure.needs != (Head,) and not measure.is_whole_model
@@ -96,7 +99,7 @@ def _row(measure: Measure, context: Context, layer: str, tag: Tag) -> Row:
         notes.append(f"absent classes left out: {listed(context.absent)}")
     half_width = resolution = None
     if measure.is_variability and measured.reason is None:
-        half_width, why = _half_width(measure, context)
+        half_width, why = half_widths[measure.name]
         notes += [] if why is None else [why]
         notes += _one_sample_note(context)
         resolution = _resolution(measure, context)
@@ -144,15 +147,29 @@ def _class_values(measure: Measure, context: Context, layer: str, tag: Tag) -> C
     return ClassValues(layer, measure.name, labelled, tag.split, tag.step)
 
 
-def _half_width(measure: Measure, context: Context) -> tuple[float | None, str | None]:
-    r"""95 % half-width by the delete-a-block jackknife, $\mathrm{se}^2=\frac{B-1}{B}\sum_b(T_{-b}-\bar T)^2$."""
+def _half_widths(wanted: list[Measure], context: Context) -> HalfWidths:
+    """Half-width, or why there is none, of every variability: all of them look at each replicate together."""
+    measured = [measure for measure in wanted if measure.is_variability and context.missing(measure.needs) is None]
     if not context.blocks:
-        return None, "no half-width: needs five or more blocks of samples in moderate memory"
-    if Pairs in measure.needs and context.num_classes > REPEATED_SCANS:
-        return None, f"no half-width: all pairs are scanned once only beyond {REPEATED_SCANS} classes"
-    if any(bool((replicate.get(SpreadMoments).counts < 0.5).any()) for replicate in context.replicates()):
-        return None, "no half-width: a shard holds all samples of a class"
-    values = [measure.evaluate(_statistics(measure, replicate)).value for replicate in context.replicates()]
+        why = "no half-width: needs five or more blocks of samples in moderate memory"
+        return {measure.name: (None, why) for measure in measured}
+    found: HalfWidths = {}
+    if context.num_classes > REPEATED_SCANS:
+        why = f"no half-width: all pairs are scanned once only beyond {REPEATED_SCANS} classes"
+        found = {measure.name: (None, why) for measure in measured if Pairs in measure.needs}
+    values: dict[str, list[float]] = {measure.name: [] for measure in measured if measure.name not in found}
+    for replicate in context.replicates():
+        if bool((replicate.get(SpreadMoments).counts < 0.5).any()):
+            why = "no half-width: a shard holds all samples of a class"
+            return {measure.name: (None, why) for measure in measured}
+        for measure in measured:
+            if measure.name in values:
+                values[measure.name].append(measure.evaluate(_statistics(measure, replicate)).value)
+    return found | {name: _half_width(series) for name, series in values.items()}
+
+
+def _half_width(values: list[float]) -> tuple[float | None, str | None]:
+    r"""95 % half-width by the delete-a-block jackknife, $\mathrm{se}^2=\frac{B-1}{B}\sum_b(T_{-b}-\bar T)^2$."""
     if not all(math.isfinite(value) for value in values):
         return None, "no half-width: undefined without some of the samples"
     count = len(values)
@@ -165,6 +182,5 @@ def _resolution(measure: Measure, context: Context) -> float | None:
     spread: SpreadMoments = context.get(SpreadMoments)
     if spread.between_trace == 0:
         return None
-    noise = SpanMoments.of_format(context.moments, spread.span, spread.resolved_rank)
-    value = measure.evaluate(_statistics(measure, Context({SpanMoments: noise}, context.classes))).value
+    value = measure.evaluate(_statistics(measure, context.noise())).value
     return value if math.isfinite(value) else None

@@ -105,6 +105,7 @@ class LayerReading:
             counts, means = self._means.means()
             storage = self._means.storage or torch.float32
             self._moments = ClassMoments(counts, means, torch.zeros_like(counts), None, storage)
+            self._means = None  # its sums are as large as the means
             self._check_classes()
             self._second = self._second_look(None)
         elif self._anchored is not None:

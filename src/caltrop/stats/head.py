@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from caltrop.linalg import tensor_of
+from caltrop.stats.pairs import Pairs
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class Head:
     def num_classes(self) -> int:
         """Rows of the head."""
         return len(self.weights)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """All pairs of rows as they are, looked at once."""
+        return Pairs.of(self.weights, torch.zeros(self.num_classes, dtype=torch.float64))
 
     def select(self, classes: Tensor) -> Head:
         """The head restricted to the given class indices."""

@@ -21,7 +21,8 @@ class Pairs:
     r"""Per-class statistics over all partners, of rows $x_k$ [classes, r] with variances $v_k$.
 
     `angle` mean of $|\cos+1/(K-1)|$; `largest` and `largest_abs`: largest cosine and largest $|\cos|$;
-    `cdnv` mean of $(v_k+v_{k'})/(2\|x_k-x_{k'}\|^2)$; `log_inverse` mean of $\log(1/\|\hat x_k-\hat x_{k'}\|)$;
+    `cdnv` mean of $(v_k+v_{k'})/(2\|x_k-x_{k'}\|^2)$, `inverse` mean of $1/(2\|x_k-x_{k'}\|^2)$;
+    `log_inverse` mean of $\log(1/\|\hat x_k-\hat x_{k'}\|)$;
     `nearest` smallest distance $\|x_k-x_{k'}\|$ and `partner` who has it. A row of zeros has no direction:
     its cosines are NaN.
     """
@@ -30,6 +31,7 @@ class Pairs:
     largest: Float[Tensor, "classes"]
     largest_abs: Float[Tensor, "classes"]
     cdnv: Float[Tensor, "classes"]
+    inverse: Float[Tensor, "classes"]
     log_inverse: Float[Tensor, "classes"]
     nearest: Float[Tensor, "classes"]
     partner: Tensor
@@ -52,7 +54,7 @@ class _Scan:
         # A direction shorter than rounding is no direction.
         self.lengths = torch.where(self.norms.square() > self.floor, self.norms, torch.nan)
         self.work = rows.float() if count > WIDE_SCAN else rows
-        self.angle, self.cdnv, self.log_inverse = (torch.zeros(count, dtype=torch.float64) for _ in range(3))
+        self.angle, self.cdnv, self.inverse, self.log_inverse = torch.zeros(4, count, dtype=torch.float64)
         self.largest = torch.full((count,), -torch.inf, dtype=torch.float64)
         self.largest_abs = torch.full((count,), -torch.inf, dtype=torch.float64)
         self.nearest = torch.full((count,), torch.inf, dtype=torch.float64)
@@ -69,6 +71,7 @@ class _Scan:
             self.largest,
             self.largest_abs,
             self.cdnv / others,
+            self.inverse / others,
             self.log_inverse / others,
             self.nearest.clamp(min=0).sqrt(),
             self.partner,
@@ -96,6 +99,7 @@ class _Scan:
         spread = self.variances[left, None] + self.variances[None, right]
         # no spread around two means at one place is 0/0: undefined, which NaN says
         self._sum(self.cdnv, spread / (2 * squares), left, right, pairs)
+        self._sum(self.inverse, 0.5 / squares, left, right, pairs)
         apart = squares.masked_fill(~pairs, torch.inf)
         for axis, mine, theirs in ((1, left, right), (0, right, left)):
             value, place = apart.min(axis)
