@@ -74,7 +74,7 @@ def stream(way, names, source):
 WAYS = {
     "in hand": in_hand,
     "merged shards": shards,
-    "one pass": stream(Way.ONE_PASS, [NAME], Source(num_samples=N)),
+    "one pass": stream(Way.ONE_PASS, [NAME], Source()),
     "spool": stream(Way.SPOOL, [NAME, "nearest_centre_accuracy"], Source(num_samples=N)),
     "replay": stream(Way.TWO_PASSES, [NAME, "nearest_centre_accuracy"], Source()),
 }
