@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from caltrop.linalg import RANK_CUT
 from caltrop.stats.accumulator import SCATTER_DIM
 from caltrop.stats.second_look import BLOCKS, MOST_BLOCK_BYTES
@@ -9,10 +12,12 @@ from caltrop.stats.span import RESOLVED
 from caltrop.stats.spool import MEMORY_BYTES
 from caltrop.stats.ways import SPOOL_BYTES
 
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
 project = "Caltrop"
 author = "The Caltrop authors"
 copyright = "The Caltrop authors"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml"]
 myst_enable_extensions = ["dollarmath", "deflist", "substitution"]
 # defaults live in code; pages show them
 myst_substitutions = {
@@ -25,7 +30,7 @@ myst_substitutions = {
     "block_bytes": MOST_BLOCK_BYTES // 2**20,
 }
 myst_heading_anchors = 3
-exclude_patterns = ["_build", "_data", "_templates"]
+exclude_patterns = ["_build", "_data", "_ext", "_templates"]
 html_theme = "furo"
 html_title = "Caltrop"
 html_static_path = ["_static"]

@@ -36,22 +36,29 @@ def measure(
 
     Parameters
     ----------
-    features : [samples, dim], NumPy (memory-mapped too) or torch, any device and floating format; never copied whole.
-    labels : integers [samples] or [samples, 1], or one-hot [samples, classes].
-    weights, bias : the head that consumes these features, [classes, dim] and [classes].
-    num_classes : None takes the head's rows, or the largest label + 1.
-    ignore_index : labels to leave out.
-    measures : names from `caltrop.measures.names()`; None measures all whose inputs are given. The
+    features
+        [samples, dim], NumPy (memory-mapped too) or torch, any device and floating format; never copied whole.
+    labels
+        integers [samples] or [samples, 1], or one-hot [samples, classes].
+    weights, bias
+        the head that consumes these features, [classes, dim] and [classes].
+    num_classes
+        None takes the head's rows, or the largest label + 1.
+    ignore_index
+        labels to leave out.
+    measures
+        names from `caltrop.measures.names()`; None measures all whose inputs are given. The
         dim × dim spectrum is kept up to 512 dimensions, or if one of its measures is asked for by name.
 
     Returns
     -------
-    Observation of one layer; variabilities carry a 95 % sampling half-width and the storage format's resolution.
+    Observation
+        Of one layer; variabilities carry a 95 % sampling half-width and the storage format's resolution.
 
     Raises
     ------
-    ValueError, TypeError
-        For empty data, one class, counts that differ, labels that are no classes, features that are not
+    ValueError
+        (or TypeError) for empty data, one class, counts that differ, labels that are no classes, features that are not
         finite (layer, sample and coordinate are named), a head that does not fit.
     KeyError
         For an unknown measure.

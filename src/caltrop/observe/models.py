@@ -45,23 +45,31 @@ def observe(
 
     Parameters
     ----------
-    model : any torch module. It is read in eval mode without gradients, and left as it was found: training
+    model
+        any torch module. It is read in eval mode without gradients, and left as it was found: training
         flags, hooks, gradient flags, random states and device are restored, also after an error.
-    loader : yields batches (inputs, labels, …) or dicts, and can be iterated again; or a dict of such
+    loader
+        yields batches (inputs, labels, …) or dicts, and can be iterated again; or a dict of such
         loaders, one per split.
-    layers : module names or patterns ("layer*", "blocks.*.mlp"); "name" is the module's output, "name:input"
+    layers
+        module names or patterns ("layer*", "blocks.*.mlp"); "name" is the module's output, "name:input"
         its input. None takes the head's input and every block's output, and says so.
-    head : name of the last linear layer; None finds it, or says why it could not.
-    pool : how maps and tokens become vectors: "auto", "mean", "flatten", "first", "last" or "every".
-    measures : names from `caltrop.measures.names()`; None measures all whose inputs are given.
-    step, split : written into the rows; with a dict of loaders, its keys are the splits.
-    progress : progress bars and choices on stderr.
+    head
+        name of the last linear layer; None finds it, or says why it could not.
+    pool
+        how maps and tokens become vectors: "auto", "mean", "flatten", "first", "last" or "every".
+    measures
+        names from `caltrop.measures.names()`; None measures all whose inputs are given.
+    step, split
+        written into the rows; with a dict of loaders, its keys are the splits.
+    progress
+        progress bars and choices on stderr.
 
     Raises
     ------
-    ValueError, TypeError
-        For bad labels or features, unknown layers (nearest names are offered), a loader that is empty or can
-        be read only once, one class only.
+    ValueError
+        (or TypeError) for bad labels or features, unknown layers (nearest names are offered), a loader that is
+        empty or can be read only once, one class only.
     NotDeterministic
         Where the same samples give other features the second time.
     """
