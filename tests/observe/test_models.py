@@ -14,36 +14,12 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from caltrop.capture import NotDeterministic
-from caltrop.observe import Watch, measure, observe
+from caltrop.observe import measure, observe
 from caltrop.stats import ResidualSpool
+from observe.looking import LAYERS, SAMPLES, Failing, K, loader, samples
 
 approx = pytest.approx
-K, SAMPLES = 4, 150
 NAMES = ["within_class_variability", "within_class_variability_resolved", "variability_ratio"]
-LAYERS = ["1", "4:input"]
-
-
-@pytest.fixture
-def model():
-    """Batch norm with history, dropout, frozen parameters, in training mode."""
-    torch.manual_seed(0)
-    made = nn.Sequential(nn.Linear(8, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.5), nn.Linear(12, K))
-    for _ in range(5):
-        made(torch.randn(20, 8))
-    made[0].weight.requires_grad_(False)
-    made[2].eval()
-    return made
-
-
-def samples(count=SAMPLES, seed=0):
-    draw = np.random.default_rng(seed)
-    labels = np.arange(count) % K
-    inputs = draw.standard_normal((K, 8))[labels] * 2 + draw.standard_normal((count, 8))
-    return torch.from_numpy(inputs).float(), torch.from_numpy(labels)
-
-
-def loader(batch_size=32, seed=0, count=SAMPLES, **more):
-    return DataLoader(TensorDataset(*samples(count, seed)), batch_size=batch_size, **more)
 
 
 def stored(model, layer, inputs):
@@ -251,24 +227,6 @@ def test_a_model_is_left_as_it_was(model):
     assert_untouched(model, before)
 
 
-class Failing:
-    """A loader that raises in its third batch, from the given pass on."""
-
-    def __init__(self, error, first=2):
-        self.error, self.passes, self.first = error, 0, first
-
-    def __iter__(self):
-        self.passes += 1
-        failing = self.passes > self.first
-        for number, batch in enumerate(loader()):
-            if failing and number == 2:
-                raise self.error
-            yield batch
-
-    def __len__(self):
-        return 5
-
-
 @pytest.mark.parametrize("budget", [0, 2**31])
 @pytest.mark.parametrize("error", [KeyboardInterrupt("by hand"), OSError("the disk went away")])
 def test_an_interruption_leaves_the_model_as_it_was_and_frees_spools(monkeypatch, model, spools, error, budget):
@@ -448,75 +406,3 @@ def test_dropout_that_never_sleeps_is_refused():
 
     with pytest.raises(NotDeterministic, match="dropout"):
         observe(Noisy(), loader(), progress=False)
-
-
-# watching
-
-
-def test_a_watch_holds_every_step_and_returns_this_one(model):
-    watch = Watch(model, {"train": loader(), "test": loader(seed=1)}, layers=LAYERS, progress=False)
-    first = watch(step=0)
-    with torch.no_grad():
-        model[0].weight.mul_(3)
-        model[4].weight.add_(1)
-    second = watch(step=5)
-    assert {row.step for row in first.rows} == {0}
-    assert {row.step for row in second.rows} == {5}
-    assert watch.seen.series("1", "variability_ratio", split="test") == [
-        (0, first["1", "variability_ratio", "test"]),
-        (5, second["1", "variability_ratio", "test"]),
-    ]
-    assert second["4:input", "minority_merge"] != first["4:input", "minority_merge"]
-    assert watch.seen.splits == ["train", "test"]
-
-
-def test_a_watch_gives_what_a_fresh_look_gives(model):
-    watch = Watch(model, loader(), layers=LAYERS, progress=False)
-    watch(step=0)
-    with torch.no_grad():
-        model[0].weight.mul_(3)
-    again, fresh = watch(step=1), observe(model, loader(), layers=LAYERS, step=1, progress=False)
-    assert again.rows == fresh.rows
-
-
-def test_a_failed_step_leaves_no_half_of_it_behind(model):
-    failing = Failing(OSError("the disk went away"), first=3)
-    watch = Watch(model, {"train": loader(), "test": failing}, layers=["1"], progress=False)
-    watch(step=0)
-    with pytest.raises(OSError, match="the disk went away"):
-        watch(step=1)
-    assert {row.step for row in watch.seen.rows} == {0}
-
-
-def test_a_watched_training_draws_the_same_numbers_as_an_unwatched_one(model):
-    """Global random numbers, also through a shuffling loader, are as if nobody had looked."""
-
-    def drawn(look):
-        torch.manual_seed(3)
-        shuffled = loader(shuffle=True)
-        watch = Watch(model, shuffled, layers=["1"], progress=False)
-        batches = []
-        for step in range(2):
-            batches += [labels for _, labels in shuffled]
-            if look:
-                watch(step=step)
-        return torch.cat(batches)
-
-    assert torch.equal(drawn(True), drawn(False))
-
-
-def test_choices_are_noted_and_printed_on_stderr_only_when_wanted(model, capsys):
-    seen = observe(model, loader())
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert all(note in printed.err for note in seen.notes)
-    assert any("head" in note for note in seen.notes)
-    observe(model, loader(), progress=False)
-    assert capsys.readouterr().err == ""
-
-
-def test_layers_and_splits_are_tagged(model):
-    seen = observe(model, loader(), split="new", step=2.5, progress=False)
-    assert seen.splits == ["new"]
-    assert {row.step for row in seen.rows} == {2.5}
-    assert "4:input" in seen.layers
