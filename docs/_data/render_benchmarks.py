@@ -37,7 +37,8 @@ What stands behind the lines that are not reached:
   precisions, and the per-class squares that per-class values need are left out of it; with hundreds of classes or more
   they are as large as the means. None of this grows with the samples. Labels do, in a few copies, which is what is left
   over a mapped file.
-* **30000 classes**: beside the scan of all pairs, a second one bounds the gaps between centres. The textbook is less far behind there, in several times the memory.
+* **30000 classes**: beside the scan of all pairs, a second one bounds the gaps between centres. The textbook is
+  less far behind there, in several times the memory.
 * **Streamed textbook, 10 classes**: at 512 dimensions a pseudo-inverse is cheap, so little is saved by avoiding it; Δ
   is the price of its float32 sums. The factor hoped for over a notebook was noted where LAPACK was slower.
 """
