@@ -213,3 +213,12 @@ def test_a_direction_is_resolved_above_ten_times_its_share_of_the_noise(share, r
 def test_a_direction_counts_above_a_millionth_of_the_longest(share, rank):
     features, labels = three_classes(1.0, share * 1e-6 / np.sqrt(3), 0.0)
     assert row_of("means_rank", features, labels).value == rank
+
+
+def test_one_sample_in_every_class_leaves_the_resolved_directions_unknown_not_none():
+    """Nothing is known of the noise then; a count of 0 resolved directions would be an answer."""
+    features = np.random.default_rng(0).standard_normal((5, 6))
+    row = row_of("within_class_variability", features, np.arange(5))
+    assert "unknown which directions stand out" in row.note
+    assert "0 of" not in row.note
+    assert "resolve" not in row.note.replace("resolved", "")

@@ -296,3 +296,8 @@ def test_a_picture_names_labels_and_lies_on_the_leading_axes():
     assert np.asarray(picture.head).shape == (4, 3)
     assert sum(picture.explained) == approx(1, abs=1e-9)
     assert np.diag(picture.cosines) == approx(np.ones(4))
+
+
+def test_a_number_of_classes_that_no_memory_holds_is_refused_before_any_is_asked_for():
+    with pytest.raises(ValueError, match="num_classes=1000000000, but only 2 different labels occur"):
+        measure(np.eye(4), np.array([0, 1, 0, 1]), num_classes=10**9)

@@ -40,7 +40,9 @@ def _variability_by_class(span: SpanMoments) -> Tensor:
 
 def _unresolved(span: SpanMoments) -> str | None:
     """Where sampling noise of the class means has directions of its own, the plain number is about samples."""
-    resolved, rank = max(span.resolved_rank, 0), span.rank
+    resolved, rank = span.resolved_rank, span.rank
+    if resolved < 0:
+        return "every class has one sample, so it is unknown which directions stand out of sampling noise"
     if resolved == rank:
         return None
     return (

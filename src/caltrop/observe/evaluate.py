@@ -103,7 +103,8 @@ def _row(measure: Measure, context: Context, layer: str, tag: Tag, half_widths: 
         notes += [] if why is None else [why]
         notes += _one_sample_note(context)
         resolution = _resolution(measure, context)
-        if resolution is not None and measured.value < resolution:
+        has_spread = bool((context.moments.counts > 1).any())
+        if has_spread and resolution is not None and measured.value < resolution:
             storage = str(context.moments.storage).removeprefix("torch.")
             notes.append(f"below what {storage} features resolve")
     if measure.caution is not None and measured.reason is None:

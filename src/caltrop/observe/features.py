@@ -15,6 +15,7 @@ from caltrop.observe.observation import Observation
 from caltrop.observe.reading import LayerReading, Source
 from caltrop.stats import IGNORED, ClassMoments, Head, HeadDecisions, Labels, check_range, read_labels
 from caltrop.stats.accumulator import row_blocks, working
+from caltrop.stats.labels import MOST_CLASSES
 
 Array = np.ndarray | Tensor
 
@@ -182,4 +183,10 @@ def _num_classes(labels: Labels, head: Head | None, num_classes: int | None) -> 
             "or pass the head that belongs to these classes."
         )
     known = head.num_classes if head is not None and num_classes is None else num_classes
-    return check_range(int(kept.min()), int(kept.max()), known, len(torch.unique(kept)))
+    present = len(torch.unique(kept))
+    if head is None and num_classes is not None and num_classes > max(MOST_CLASSES, 100 * present):
+        raise ValueError(
+            f"num_classes={num_classes}, but only {present} different labels occur; every class takes memory. "
+            "Number the classes that occur 0, 1, 2, …, or pass their true number."
+        )
+    return check_range(int(kept.min()), int(kept.max()), known, present)

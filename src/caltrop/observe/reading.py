@@ -24,7 +24,6 @@ from caltrop.stats import (
     TotalSpectrum,
     Way,
     choose_way,
-    spool_dtype,
 )
 from caltrop.stats.accumulator import SCATTER_DIM
 from caltrop.stats.ways import SPOOL_BYTES
@@ -165,12 +164,12 @@ class LayerReading:
         if self._way is Way.TWO_PASSES:
             self._means = MeanAccumulator(classes, dim, layer=self.layer)
             return
-        keep = look.scatter or (look.span and self._way is Way.ONE_PASS)
-        self._anchored = ClassAccumulator(classes, dim, scatter=keep and self._way is Way.ONE_PASS, layer=self.layer)
+        keep = self._way is Way.ONE_PASS and (look.scatter or look.span)
+        self._anchored = ClassAccumulator(classes, dim, scatter=keep, layer=self.layer)
         if self._way is Way.SPOOL:
-            # Half-precision features take as many bits as their residuals would, and lose none of them.
-            self._spools_features = storage in (torch.float16, torch.bfloat16)
-            self._spool = ResidualSpool(dim, storage if self._spools_features else spool_dtype(storage))
+            # Narrow features take as many bits as their residuals would, and lose none of them.
+            self._spools_features = storage not in (torch.float32, torch.float64)
+            self._spool = ResidualSpool(dim, storage)
 
     def _look(self, dim: int) -> Look:
         spectrum = TotalSpectrum in self._needs

@@ -10,7 +10,7 @@ from caltrop.stats.second_look import SecondLook, Seen
 from caltrop.stats.span import Span, SpanMoments, SpreadMoments
 from caltrop.stats.spectrum import TotalSpectrum
 from caltrop.stats.spool import ResidualSpool
-from caltrop.stats.ways import Look, Way, choose_way, spool_dtype
+from caltrop.stats.ways import Look, Way, choose_way
 
 __all__ = [
     "IGNORED",
@@ -35,5 +35,4 @@ __all__ = [
     "choose_way",
     "read_labels",
     "refuse_identifiers",
-    "spool_dtype",
 ]

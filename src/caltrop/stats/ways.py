@@ -53,13 +53,8 @@ def choose_way(
         return Way.ONE_PASS
     if in_hand:
         return Way.TWO_PASSES
-    if num_samples is not None and num_samples * dim * spool_dtype(storage).itemsize <= budget:
+    if num_samples is not None and num_samples * dim * storage.itemsize <= budget:
         return Way.SPOOL
     if not look.decisions and (dim <= SCATTER_DIM or not (look.span or look.scatter)):
         return Way.ONE_PASS
     return Way.TWO_PASSES
-
-
-def spool_dtype(storage: torch.dtype) -> torch.dtype:
-    """Residuals of half-precision features take 16 bits, bfloat16's range included; others their own precision."""
-    return storage if storage in (torch.float32, torch.float64) else torch.bfloat16
