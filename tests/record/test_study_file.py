@@ -49,7 +49,7 @@ def test_the_file_is_strict_json_that_names_its_format(study, tmp_path):
     text = write_study(study, tmp_path).read_text()
     record = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} in the record"))
     assert record["format"] == FORMAT
-    assert record["rows"][1]["value"] is None
+    assert record["rows"]["value"][1] is None
 
 
 def test_writing_twice_gives_the_same_bytes(study, tmp_path):

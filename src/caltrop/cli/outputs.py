@@ -7,8 +7,10 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from caltrop.rows import Study
+if TYPE_CHECKING:
+    from caltrop.rows import Study
 
 
 @contextlib.contextmanager

@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 from caltrop.record.files import write_text
 from caltrop.rows import Study, to_json
 
-FORMAT = 1
+# 1 had rows one by one, 2 has them by column; both are read
+FORMAT = 2
 FILE_NAME = "record.json"
 
 

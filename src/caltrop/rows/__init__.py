@@ -1,0 +1,31 @@
+"""The plain types that flow right through the pipeline: rows, verdicts, pictures, studies.
+
+A `Row` is one number with everything needed to read it; `Rows` holds many of them by column. Rows are tidy:
+one measure of one layer at one step. Nothing here computes a measure; nothing here needs torch.
+"""
+
+from caltrop.rows.chart import Chart
+from caltrop.rows.pictures import ClassValues, Picture
+from caltrop.rows.row import COLUMNS, ORIGINS, Row
+from caltrop.rows.strict import jsonable, to_json
+from caltrop.rows.study import Study
+from caltrop.rows.table import Rows
+from caltrop.rows.verdict import CONTRADICTED, INCONCLUSIVE, OUTCOMES, REPRODUCED, Verdict
+
+__all__ = [
+    "COLUMNS",
+    "CONTRADICTED",
+    "INCONCLUSIVE",
+    "ORIGINS",
+    "OUTCOMES",
+    "REPRODUCED",
+    "Chart",
+    "ClassValues",
+    "Picture",
+    "Row",
+    "Rows",
+    "Study",
+    "Verdict",
+    "jsonable",
+    "to_json",
+]
