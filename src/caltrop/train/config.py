@@ -38,6 +38,15 @@ class TrainConfig:
         passed = sum(epoch > cut * self.epochs for cut in self.cuts)
         return self.learning_rate * self.cut_factor**passed
 
+    def weight_decay_time(self, epoch: int, steps_per_epoch: int) -> float:
+        r"""Weight-decay time $\sum_t \eta_t\lambda/(1-\beta)$ over all steps $t$ to the end of `epoch`.
+
+        Without gradients the weights would have shrunk by about exp(-time). Below about 5, features that have not
+        collapsed only show that it is too early.
+        """
+        rate = sum(self.learning_rate_at(number) for number in range(1, epoch + 1))
+        return rate / (1 - self.momentum) * self.weight_decay * steps_per_epoch
+
     def describe(self) -> str:
         """The recipe in one line, for records."""
         cuts = ", ".join(f"{cut:.0%}" for cut in self.cuts)

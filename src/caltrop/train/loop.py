@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from caltrop.rows import Row
 from caltrop.train.config import TrainConfig, log_spaced
 from caltrop.train.fit import Fit, fit_of
 from caltrop.train.progress import TrainingProgress
+from caltrop.train.resume import Checkpoint, Memory, restore_training, training_state
 from caltrop.train.seeding import seeded
 from caltrop.train.terminal import TerminalPhase
 
 # Only memory depends on it: evaluation sees every sample once, whatever the batch.
 _EVALUATION_BATCH = 1000
 _DEFAULT_POINTS = 14
+# Between measuring epochs a point is saved this often, so that long gaps are not lost; rows do not depend on it.
+_SAVE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ def train(
     *,
     measured_epochs: Collection[int] | None = None,
     progress: bool = True,
+    checkpoint: Checkpoint | None = None,
+    memory: Memory | None = None,
 ) -> Trained:
     """Train `model` in place on the training part, by `config`, and call `on_epoch(epoch)` to measure.
 
@@ -47,6 +53,10 @@ def train(
     loss rows. Epoch 0 is the untrained network; `measured_epochs` (14 log-spaced ones by default) are those
     at which loss rows are kept and `on_epoch` is called. Errors on the whole training set are counted in
     evaluation mode after every epoch.
+
+    With a `checkpoint`, the state is saved after every measuring epoch (and every half minute in between), and
+    training goes on from what it holds: on the processor the rows then are, to the last bit, those of a training
+    that was never interrupted. `memory` is what `on_epoch` gathers and must find again.
 
     The same seed gives the same numbers on the same machine; torch's random state is as before afterwards.
     Whatever interrupts the training (Ctrl-C too), the model keeps the weights reached, its mode is
@@ -72,7 +82,14 @@ def train(
         _left_consistent(model),
         TrainingProgress(config.epochs, shown=progress) as shown,
     ):
-        for epoch in range(config.epochs + 1):
+        start = 0
+        saved = None if checkpoint is None else checkpoint.load()
+        if saved is not None:
+            reached, phase, rows = restore_training(saved, model, optimizer, shuffled, memory)
+            start = reached + 1
+            shown.resumed(reached)
+        last_save = time.monotonic()
+        for epoch in range(start, config.epochs + 1):
             if epoch > 0:
                 _train_epoch(model, shuffled, optimizer, config, epoch, device)
             fit = fit_of(model, splits["train"], device)
@@ -81,8 +98,14 @@ def train(
             if epoch in measured_epochs:
                 fits = {name: fit_of(model, part, device) for name, part in splits.items() if name != "train"}
                 rows += _loss_rows({"train": fit, **fits}, epoch, config.seed)
+                rows += _condition_rows(fit, config.weight_decay_time(epoch, len(shuffled)), epoch, config.seed)
                 if on_epoch is not None:
                     on_epoch(epoch)
+            due = epoch in measured_epochs or time.monotonic() - last_save > _SAVE_SECONDS
+            if checkpoint is not None and due:
+                state = training_state(epoch, model, optimizer, shuffled, phase, rows, memory)
+                checkpoint.save(state, done=epoch, total=config.epochs)
+                last_save = time.monotonic()
     return Trained(tuple(rows), phase)
 
 
@@ -114,6 +137,15 @@ def _loss_rows(fits: Mapping[str, Fit], epoch: int, seed: int) -> list[Row]:
     return [
         Row(layer="", measure="loss", symbol="L", value=fit.loss, seed=seed, split=split, step=epoch)
         for split, fit in fits.items()
+    ]
+
+
+def _condition_rows(fit: Fit, decay_time: float, epoch: int, seed: int) -> list[Row]:
+    """What must be known of a training before anybody may speak of missing collapse."""
+    facts = (("training_error", "", fit.errors / fit.samples), ("weight_decay_time", "", decay_time))
+    return [
+        Row(layer="", measure=measure, symbol=symbol, value=value, seed=seed, split="train", step=epoch)
+        for measure, symbol, value in facts
     ]
 
 

@@ -43,6 +43,12 @@ class TrainingProgress:
         if self.bar is not None:
             self.bar.stop()
 
+    def resumed(self, epoch: int) -> None:
+        """Say that training goes on after `epoch`."""
+        if self.shown:
+            sys.stderr.write(f"going on after epoch {epoch} of {self.epochs}\n")
+            sys.stderr.flush()
+
     def after(self, epoch: int, fit: Fit, *, measured: bool) -> None:
         """Take note of the state after `epoch`; lines appear at measured epochs only."""
         state = f"loss {fit.loss:.4g}, {fit.errors} errors of {fit.samples}"
