@@ -1,7 +1,28 @@
-"""Studies on disk and back, with where they came from."""
+"""Rows on disk and back, with where they came from: single studies, runs of experiments, sweeps."""
 
+from caltrop.record.cell import CellRecord, Planned
+from caltrop.record.checkpoint import Checkpoint
 from caltrop.record.files import write_text
+from caltrop.record.keys import cell_key
 from caltrop.record.provenance import environment, provenance
-from caltrop.record.study_file import FORMAT, read_study, write_study
+from caltrop.record.record import Record
+from caltrop.record.run_folder import Found, RunFolder, find_runs
+from caltrop.record.strict_file import FORMAT
+from caltrop.record.study_file import read_study, write_study
 
-__all__ = ["FORMAT", "environment", "provenance", "read_study", "write_study", "write_text"]
+__all__ = [
+    "FORMAT",
+    "CellRecord",
+    "Checkpoint",
+    "Found",
+    "Planned",
+    "Record",
+    "RunFolder",
+    "cell_key",
+    "environment",
+    "find_runs",
+    "provenance",
+    "read_study",
+    "write_study",
+    "write_text",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -14,6 +14,7 @@ from caltrop.rows import Row, Rows, to_json
 from caltrop.train.terminal import TerminalPhase
 
 
+@runtime_checkable
 class Memory(Protocol):
     """Whatever measures along the way and must remember it across an interruption."""
 
@@ -26,6 +27,7 @@ class Memory(Protocol):
         ...
 
 
+@runtime_checkable
 class Checkpoint(Protocol):
     """Where the last complete point is kept; `caltrop.record.Checkpoint` is one."""
 

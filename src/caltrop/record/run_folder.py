@@ -1,0 +1,240 @@
+"""A run on disk: its plan, a file for each finished cell, and the points of those still being computed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from caltrop.record.cell import CellRecord, Planned
+from caltrop.record.checkpoint import Checkpoint
+from caltrop.record.files import remove_parts, write_text
+from caltrop.record.locks import locked
+from caltrop.record.record import Record
+from caltrop.record.strict_file import FORMAT, check_format, parse
+from caltrop.record.study_file import FILE_NAME
+from caltrop.rows import Chart, jsonable, to_json
+
+RUN, CELLS = "run.json", "cells"
+_FAILED = ".failed"
+
+
+class RunFolder:
+    """A folder that holds one run.
+
+    `run.json` is the plan, `cells/KEY.json` a finished cell, `cells/KEY.partial` the last complete point of one
+    that is not. Every file is whole or absent. Nothing is decided by the clock or by a file's date.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def begin(self, record: Record, *, replace: bool = False) -> None:
+        """Write the plan, or join the cells planned here already (other seeds of the same run).
+
+        With `replace`, a run with another configuration is given up; its cells stay where they are but are no longer
+        part of the run.
+
+        Raises:
+            ValueError: the folder holds another run; what differs is named.
+            OSError: it cannot be written.
+        """
+        (self.path / CELLS).mkdir(parents=True, exist_ok=True)
+        with locked(self.path / ".run.lock"):
+            remove_parts(self.path / RUN)
+            old = self._old_plan(replace)
+            if old is not None and not replace:
+                _check_same(self.path, old, record)
+            kept = () if old is None or old.config != record.config else old.planned
+            planned = {cell.key: cell for cell in (*kept, *record.planned)}
+            write_text(self.path / RUN, _plan_text(record, tuple(planned.values())))
+
+    def has(self, key: str) -> bool:
+        """Whether the cell is finished and can be read as far as its size tells; a damaged one is computed again."""
+        if not self._cell(key).is_file():
+            return False
+        try:
+            self._read_cell(key)
+        except (ValueError, OSError):
+            return False
+        return True
+
+    def write_cell(self, cell: CellRecord) -> Path:
+        """Write a finished cell; a note that it failed earlier is removed.
+
+        Raises:
+            OSError: it cannot be written, or the disk is full; an older file is still there.
+        """
+        path = self._cell(cell.key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_parts(path)
+        if path.is_file() and not self.has(cell.key):
+            # somebody may want to know what it was
+            os.replace(path, path.with_suffix(".damaged"))
+        write_text(path, to_json({"format": FORMAT, "kind": "cell", **cell.as_dict()}) + "\n")
+        with contextlib.suppress(FileNotFoundError):
+            path.with_suffix(_FAILED).unlink()
+        return path
+
+    @contextmanager
+    def cell_lock(self, key: str, *, wait: bool = True) -> Iterator[bool]:
+        """Hold a cell against other processes inside the block; yields whether it is held."""
+        (self.path / CELLS).mkdir(parents=True, exist_ok=True)
+        with locked(self.path / CELLS / f"{key}.lock", wait=wait) as held:
+            yield held
+
+    def checkpoint(self, key: str) -> Checkpoint:
+        """Where the cell's last complete point is kept."""
+        return Checkpoint(self.path / CELLS / f"{key}.partial")
+
+    def progress(self, key: str) -> tuple[int, int] | None:
+        """How far a cell that is being computed has come, as (done, total)."""
+        return self.checkpoint(key).progress()
+
+    def note_failure(self, key: str, reason: str) -> None:
+        """Keep why a cell failed, until it succeeds."""
+        write_text(self._cell(key).with_suffix(_FAILED), reason.strip() + "\n")
+
+    def read(self) -> Record:
+        """The run with all finished cells; damaged and foreign files are named in `damaged`, the others are read.
+
+        Raises:
+            FileNotFoundError: there is no run here.
+            ValueError: the plan is damaged, or of a newer version.
+        """
+        record = self._read_plan()
+        cells, failures, damaged = [], {}, {}
+        for planned in record.planned:
+            path = self._cell(planned.key)
+            failed = path.with_suffix(_FAILED)
+            if path.is_file():
+                try:
+                    cells.append(self._read_cell(planned.key, record))
+                except (ValueError, OSError) as error:
+                    damaged[f"{CELLS}/{path.name}"] = failures[planned.key] = str(error)
+            elif failed.is_file():
+                failures[planned.key] = failed.read_text(encoding="utf-8", errors="replace").strip()
+        keys = {planned.key for planned in record.planned}
+        for path in sorted((self.path / CELLS).glob("*.json")):
+            if path.stem not in keys:
+                damaged[f"{CELLS}/{path.name}"] = f"{path} is no cell of this run; it is left out."
+        return replace(record, cells=tuple(cells), failures=failures, damaged=damaged)
+
+    def _cell(self, key: str) -> Path:
+        return self.path / CELLS / f"{key}.json"
+
+    def _read_cell(self, key: str, record: Record | None = None) -> CellRecord:
+        path = self._cell(key)
+        held = parse(path)
+        check_format(path, held, "cell")
+        try:
+            cell = CellRecord.from_dict(held)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"{path} is damaged: {type(error).__name__} at {error}.") from error
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+        if cell.key != key or (record is not None and cell.experiment != record.experiment):
+            raise ValueError(f"{path} holds the cell {cell.key} of {cell.experiment}: it was copied or renamed.")
+        return cell
+
+    def _read_plan(self) -> Record:
+        path = self.path / RUN
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no run at {self.path}; caltrop run writes them.")
+        held = parse(path)
+        check_format(path, held, "run")
+        try:
+            return Record(
+                experiment=_text(held["experiment"]),
+                scale=_text(held["scale"]),
+                title=_text(held["title"]),
+                config=dict(held["config"]),
+                planned=tuple(Planned.from_dict(entry) for entry in held["planned"]),
+                charts=tuple(Chart.from_dict(entry) for entry in held["charts"]),
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"{path} is damaged: {type(error).__name__} at {error}.") from error
+
+    def _old_plan(self, replace: bool) -> Record | None:
+        try:
+            return self._read_plan()
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            if replace:
+                return None
+            raise
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies under a folder: runs, single studies (record.json), and files that look like either but are not."""
+
+    runs: tuple[Path, ...]
+    studies: tuple[Path, ...] = ()
+    foreign: dict[Path, str] = field(default_factory=dict)
+
+
+def find_runs(folder: str | os.PathLike[str]) -> Found:
+    """Every run and study under `folder`, which may be one itself, in the order of their paths.
+
+    A run.json or record.json that some other program wrote is named in `foreign`.
+    """
+    runs, studies, foreign = [], [], {}
+    for path in sorted(Path(folder).rglob("*.json")):
+        if path.name not in (RUN, FILE_NAME) or path.parent.name == CELLS:
+            continue
+        try:
+            held = parse(path)
+            check_format(path, held, "run" if path.name == RUN else None)
+        except (ValueError, OSError) as error:
+            foreign[path] = str(error)
+            continue
+        if path.name == RUN:
+            runs.append(path.parent)
+        else:
+            studies.append(path.parent)
+    return Found(tuple(runs), tuple(studies), foreign)
+
+
+def _check_same(path: Path, old: Record, new: Record) -> None:
+    told = [
+        f"{name} {getattr(old, name)!r}, not {getattr(new, name)!r}"
+        for name in ("experiment", "scale")
+        if getattr(old, name) != getattr(new, name)
+    ]
+    told += [f"{name}={before!r}, not {after!r}" for name, before, after in _different(old.config, new.config)]
+    if told:
+        raise ValueError(
+            f"{path} holds another run ({'; '.join(told)}). Choose another folder, or replace the run with --force."
+        )
+
+
+def _different(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    new = jsonable(new)
+    names = dict.fromkeys([*old, *new])
+    return [(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
+
+
+def _plan_text(record: Record, planned: tuple[Planned, ...]) -> str:
+    plan = {
+        "format": FORMAT,
+        "kind": "run",
+        "experiment": record.experiment,
+        "scale": record.scale,
+        "title": record.title,
+        "config": jsonable(record.config),
+        "planned": [cell.as_dict() for cell in planned],
+        "charts": [chart.as_dict() for chart in record.charts],
+    }
+    return to_json(plan) + "\n"
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r}, which is no text")
+    return value
