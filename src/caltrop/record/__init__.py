@@ -9,9 +9,11 @@ from caltrop.record.record import Record
 from caltrop.record.run_folder import Found, RunFolder, find_runs
 from caltrop.record.strict_file import FORMAT
 from caltrop.record.study_file import read_study, write_study
+from caltrop.record.sweep import Cell, run_many
 
 __all__ = [
     "FORMAT",
+    "Cell",
     "CellRecord",
     "Checkpoint",
     "Found",
@@ -23,6 +25,7 @@ __all__ = [
     "find_runs",
     "provenance",
     "read_study",
+    "run_many",
     "write_study",
     "write_text",
 ]
