@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from caltrop.cli import demo, env, measure, report
+from caltrop.cli import check, demo, env, measure, papers, report, run
 from caltrop.cli.arguments import running, spread
 from caltrop.cli.failures import explain
 
@@ -22,6 +22,9 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("measure")(measure.measure)
+app.command("papers")(papers.papers)
+app.command("run")(run.run)
+app.command("check")(check.check)
 app.command("report")(report.report)
 app.command("env")(env.env)
 
@@ -47,10 +50,13 @@ def caltrop(
     caltrop demo                                  train a small network on real images and see it collapse
     caltrop measure features.npz                  measure features that you have saved
     caltrop measure --model pkg.mod:make_model --data pkg.mod:make_loader
+    caltrop papers                                papers that can be run, with their last verdicts
+    caltrop run papyan2020prevalence --scale desk run a paper's experiment and judge its claims
+    caltrop check results                         judge stored records again
     caltrop report results/demo                   draw a record again as one page
 
-    Results go to stdout, notes and progress to stderr. Exit codes: 0 done, 2 usage or bad input,
-    3 could not finish, 130 interrupted.
+    Results go to stdout, notes and progress to stderr. Exit codes: 0 done, 1 a claim is contradicted,
+    2 usage or bad input, 3 could not finish, 130 interrupted.
     """
 
 

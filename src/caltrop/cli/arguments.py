@@ -9,8 +9,8 @@ from contextvars import ContextVar
 # The command being run, for records. Not through typer's context: its type differs between versions.
 running: ContextVar[tuple[str, ...]] = ContextVar("running", default=("caltrop",))
 
-SEVERAL = ("--layers", "--measures", "--checkpoint", "--ignore-index", "--classes")
-INTEGERS = ("--ignore-index", "--classes")
+SEVERAL = ("--layers", "--measures", "--checkpoint", "--ignore-index", "--classes", "--seeds", "--set")
+INTEGERS = ("--ignore-index", "--classes", "--seeds")
 _INTEGER = re.compile(r"[+-]?\d+")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from caltrop.cli.checkpoints import load_checkpoint, steps_of
+from caltrop.cli.devices import check_device
 from caltrop.cli.measure_file import Found
 from caltrop.cli.requests import Request
 from caltrop.cli.user_code import load_loaders, load_model
@@ -27,7 +28,7 @@ def measure_model(request: Request) -> Found:
 
     assert request.model is not None
     assert request.data is not None
-    _check_device(request.device)
+    check_device(request.device)
     _check_checkpoints(request)
     steps, clock = steps_of(request.checkpoints)
     model = load_model(request.model)
@@ -78,16 +79,3 @@ def _check_checkpoints(request: Request) -> None:
 
     for path in request.checkpoints:
         kind_of(path)
-
-
-def _check_device(device: str | None) -> None:
-    if device is None:
-        return
-    import torch
-
-    try:
-        torch.empty(0, device=device)
-    # torch reports an unknown name, a missing driver and a device number too high by as many types
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"--device {device} cannot be used on this machine: {reason}") from error

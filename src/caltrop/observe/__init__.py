@@ -9,8 +9,9 @@ from caltrop.observe.evaluate import evaluate
 from caltrop.observe.features import measure
 from caltrop.observe.models import Watch, observe
 from caltrop.observe.observation import Observation
+from caltrop.observe.problems import measure_problem
 
-__all__ = ["Observation", "Watch", "evaluate", "measure", "observe"]
+__all__ = ["Observation", "Watch", "evaluate", "measure", "measure_problem", "observe"]
 
 
 class _Door(ModuleType):

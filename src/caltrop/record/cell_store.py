@@ -44,14 +44,14 @@ class CellStore:
             Exception: whatever `fn` raises; nothing is stored then.
         """
         path = self._path(config)
-        with locked(path.with_suffix(".lock")):
+        with locked(path.with_name(f".{path.stem}.lock")):
             if path.is_file() and not force:
                 try:
                     return self._read(path)
                 except ValueError as error:
                     aside = path.with_suffix(".damaged")
                     os.replace(path, aside)
-                    print(f"caltrop: {error} It is kept as {aside.name} and computed again.", file=sys.stderr)
+                    sys.stderr.write(f"caltrop: {error} It is kept as {aside.name} and computed again.\n")
             held = encode(fn(config))
             remove_parts(path)
             text = to_json(

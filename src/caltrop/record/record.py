@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -99,10 +100,12 @@ class Record:
             measure: {(row.case, row.seed, row.step): row.value for row in self.rows.where(measure=measure, layer="")}
             for measure in _CONDITIONS
         }
-        places = [(row.case, row.seed, row.step) if row.origin == "trained" else None for row in self.rows]
         for measure, values in known.items():
-            frame[measure] = [values.get(place) for place in places]
-            frame[measure] = frame[measure].astype(float)
+            found = [
+                values.get((row.case, row.seed, row.step), math.nan) if row.origin == "trained" else math.nan
+                for row in self.rows
+            ]
+            frame[measure] = found
         return frame
 
     def _notes(self) -> tuple[str, ...]:

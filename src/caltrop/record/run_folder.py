@@ -84,7 +84,7 @@ class RunFolder:
     def cell_lock(self, key: str, *, wait: bool = True) -> Iterator[bool]:
         """Hold a cell against other processes inside the block; yields whether it is held."""
         (self.path / CELLS).mkdir(parents=True, exist_ok=True)
-        with locked(self.path / CELLS / f"{key}.lock", wait=wait) as held:
+        with locked(self.path / CELLS / f".{key}.lock", wait=wait) as held:
             yield held
 
     def checkpoint(self, key: str) -> Checkpoint:

@@ -32,6 +32,16 @@ def measure_section(study: Study, hover: Hover) -> str:
     return "".join(parts)
 
 
+def card_anchors(rows: Sequence[Row]) -> dict[tuple[str, str], str]:
+    """Where each measure's card stands, by (layer, measure)."""
+    return {(row.layer, row.measure): anchor(row.measure) for row in rows}
+
+
+def anchor(measure: str) -> str:
+    """The card's place on the page."""
+    return f"measure-{measure}"
+
+
 def _family(title: str, cards: Sequence[str], is_open: bool) -> str:
     count = f"{len(cards)} measure{'s' if len(cards) > 1 else ''}"
     return (
@@ -48,7 +58,8 @@ def _card(series: Sequence[Series], layers: tuple[str, ...], clock: str | None, 
     gloss = f'<p class="gloss">{esc(known.sentence)}</p>' if known.sentence else ""
     name = f'<p class="name">{esc(lasts[0].measure)}</p>' if known.title != lasts[0].measure else ""
     body = _figures(series, lasts, layers, clock, hover)
-    return f'<article class="card"><h4>{esc(known.title)}{letter}</h4>{name}{gloss}{body}</article>'
+    place = esc(anchor(lasts[0].measure))
+    return f'<article class="card" id="{place}"><h4>{esc(known.title)}{letter}</h4>{name}{gloss}{body}</article>'
 
 
 def _figures(
@@ -58,7 +69,7 @@ def _figures(
     if all(math.isnan(row.value) for one in series for row in one.rows):
         return missing
     parts = []
-    moving = all_series(row for one in series for row in one.rows if row.step is not None)
+    moving = all_series(row for one in series for row in one.rows if row.step is not None or row.origin != "trained")
     moves = any(len(one.finite) > 1 for one in moving)
     if moves:
         sentence = curve_sentence(moving, clock)

@@ -9,16 +9,22 @@ from dataclasses import dataclass
 
 from caltrop.report.drawing import WIDTH, Drawing, line, marks, path, svg, text
 from caltrop.report.markup import coordinate, shorten
-from caltrop.report.numbers import brief, tick, typeset, with_spread
+from caltrop.report.numbers import brief, tick, typeset
 from caltrop.report.palette import MARKERS, dash, marker
 from caltrop.report.scales import Scale, step_scale, value_scale
 from caltrop.report.sentences import focus
-from caltrop.report.series import Series, layer_name, moment, named, splits_of, steps_of, variant
+from caltrop.report.series import Series, layer_name, moment, named, reach, splits_of, spoken, steps_of, variant
 from caltrop.rows import Row
 
 _LEFT, _GAP, _RIGHT = 43.0, 11.0, 5.0
 _HAIR = 1.5  # a ribbon thinner than its line cannot be seen
 _TITLE, _PLOT, _FOOT = 18.0, 118.0, 34.0
+# a colour says which layer; the line says where the number comes from
+_STYLES = {
+    "trained": "Line with filled marks",
+    "solved": "Dashed line",
+    "closed form": "Dash-dotted line without marks",
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ def footnotes(series: Sequence[Series]) -> str:
     """What unusual marks mean, only where they occur."""
     rows = [row for one in series for row in one.rows]
     scale = _up(rows, 0.0, 1.0)
-    notes = []
+    origins = dict.fromkeys(row.origin for row in rows)
+    notes = [f"{_STYLES[origin]}: {origin}." for origin in origins if len(origins) > 1]
     if any(below_resolution(row) for row in rows):
         notes.append("Hollow points lie below the dotted line: what the stored numbers of the features can resolve.")
     if scale.kind == "log" and any(row.value == 0 for row in rows):
@@ -131,7 +138,7 @@ def _label(panels: dict[str, Panel], series: Sequence[Series]) -> str:
     wide = 6.0 * len(words)
     places: list[tuple[int, int, float, float]] = []
     for split, panel in panels.items():
-        drawn = [spot for one in series if one.split == split for spot in _sampled(panel, one)]
+        drawn = [spot for one in series if one.split == split and not one.is_level for spot in _sampled(panel, one)]
         for x in (panel.across.start - 2, panel.across.end + 2 - wide):
             for y in (panel.up.at(ideal) - 5, panel.up.at(ideal) + 13):
                 if panel.up.end + 6 <= y <= panel.up.start - 1:
@@ -155,6 +162,8 @@ def _sampled(panel: Panel, series: Series) -> list[tuple[float, float]]:
 def _series(panel: Panel, series: Series) -> list[str]:
     place, count = panel.layers.index(series.layer), named(panel.layers)
     finite = series.finite
+    if series.is_level:
+        return _level(panel, series, place)
     hollow = marks([panel.point(row) for row in finite if below_resolution(row)], marker(place))
     hollow += marks([panel.point(row) for row in finite if panel.up.kind == "log" and row.value <= 0], MARKERS[4])
     hollow += marks([panel.point(row) for row in series.rows if math.isinf(row.value)], MARKERS[3])
@@ -164,20 +173,35 @@ def _series(panel: Panel, series: Series) -> list[str]:
         f'<g class="l{place}">',
         path(_band(panel, finite), "band"),
         path(_resolution(panel, series), "resolution"),
-        path(course, "line last" if place >= count - 1 else "line", dash(place, count)),
+        path(course, _kind(series, place, count), "" if series.last.origin == "solved" else dash(place, count)),
         path(hollow, "hollow"),
         "</g>",
     ]
 
 
+def _kind(series: Series, place: int, count: int) -> str:
+    """Line style by origin; the last layer is wider."""
+    kind = "line solved" if series.last.origin == "solved" else "line"
+    return f"{kind} last" if place >= count - 1 else kind
+
+
+def _level(panel: Panel, series: Series, place: int) -> list[str]:
+    """A number that holds along all steps, as a line across the panel."""
+    if not series.finite:
+        return []
+    y = coordinate(panel.up.at(series.last.value))
+    across = f"M{coordinate(panel.across.start - 5)} {y}H{coordinate(panel.across.end + 5)}"
+    return [f'<g class="l{place}">', path(across, "theory" if series.last.origin == "closed form" else "level"), "</g>"]
+
+
 def _band(panel: Panel, rows: Sequence[Row]) -> str:
-    """The 95 % half width around the line, closed like a ribbon."""
-    wide = [row for row in rows if row.half_width is not None and math.isfinite(row.half_width)]
-    if not any(row.half_width for row in wide):
+    """How far each point reaches, closed like a ribbon around the line."""
+    ends = [(panel.across.at(_step(row)), found) for row in rows if (found := reach(row)) is not None]
+    if not any(high > low for _, (low, high) in ends):
         return ""
-    upper = [(panel.across.at(_step(row)), panel.up.at(row.value + (row.half_width or 0))) for row in wide]
-    lower = [(panel.across.at(_step(row)), panel.up.at(row.value - (row.half_width or 0))) for row in wide]
-    if len(wide) == 1:
+    upper = [(x, panel.up.at(high)) for x, (_, high) in ends]
+    lower = [(x, panel.up.at(low)) for x, (low, _) in ends]
+    if len(ends) == 1:
         return line([*upper, *lower])
     if max(below[1] - above[1] for above, below in zip(upper, lower, strict=True)) < _HAIR:
         return ""
@@ -193,8 +217,10 @@ def _resolution(panel: Panel, series: Series) -> str:
 
 def _hover(panel: Panel, row: Row) -> tuple[float, float, str, str]:
     x, y = panel.point(row)
+    if row.step is None:
+        x = panel.across.end
     where = " · ".join(filter(None, [row.split, layer_name(row.layer), variant(row), moment(panel.clock, row.step)]))
-    return x, y, where, typeset(with_spread(row.value, row.half_width))
+    return x, y, where, typeset(spoken(row))
 
 
 def _step(row: Row) -> float:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from caltrop.report.cards import measure_section
+from caltrop.report.cards import card_anchors, measure_section
 from caltrop.report.explorer import explorer, explorer_data
+from caltrop.report.figure import chart_anchors, figure_section
 from caltrop.report.gallery import gallery
+from caltrop.report.gathered import gathered
 from caltrop.report.hover import Hover
+from caltrop.report.html import head, resource, write_html
 from caltrop.report.ledger import per_class_section, rows_table
 from caltrop.report.markup import esc, prose, script_json
 from caltrop.report.palette import layer_style, marker_definitions
 from caltrop.report.series import last_rows, layers_of, named, unseeded
 from caltrop.report.summary import MEANING, lede, tiles
 from caltrop.report.tables import which_step
+from caltrop.report.verdicts import claims_section, verdict_section
 from caltrop.rows import Study
 
 
@@ -31,22 +30,31 @@ def page(study: Study) -> str:
 
     A study without steps gets profiles and tables only; one without pictures has no section for them.
     """
-    study = replace(study, rows=unseeded(study.rows))
+    charted, told_charts = gathered(study.rows) if study.charts else ((), ())
+    drawn, told = gathered(study.rows, by_case=False)
+    notes = tuple(dict.fromkeys((*study.notes, *told, *told_charts)))
+    study = replace(study, rows=unseeded(drawn), notes=notes)
     hover = Hover()
+    layers = layers_of(study.rows)
     shown = gallery(study.pictures)
+    figure = figure_section(study, charted, layers_of([*study.rows, *charted]), hover)
     measures = measure_section(study, hover)
     data = {"hover": hover.as_dict(), "explorer": explorer_data(shown, study.clock)}
+    anchors = {**card_anchors(study.rows), **chart_anchors(study.charts, charted)}
     sections = [
+        ("verdicts", "Verdicts", verdict_section(study.verdicts, anchors) if study.verdicts else ""),
+        ("figure", "The paper's figure", figure),
         ("measures", "Measures", measures if study.rows else ""),
         ("means", "Class means", explorer(shown, study.clock) if study.pictures else ""),
+        ("claims", "What the claims mean", claims_section(study.verdicts) if study.verdicts else ""),
         ("rows", "All numbers", _numbers(study)),
         ("provenance", "Where this came from", _provenance(study.provenance)),
     ]
     kept = [section for section in sections if section[2]]
     return "\n".join(
         [
-            _head(study),
-            f"<body>{marker_definitions(named(layers_of(study.rows)))}",
+            head(study.title, layer_style(named(layers)), _script()),
+            f"<body>{marker_definitions(named(layers))}",
             _header(study, kept),
             "<main>",
             *(f'<section id="{key}"><h2>{title}</h2>{body}</section>' for key, title, body in kept),
@@ -67,36 +75,7 @@ def write_page(study: Study, path: str | os.PathLike[str]) -> Path:
     Raises:
         OSError: the folder does not exist, cannot be written, or the disk is full.
     """
-    path = Path(path)
-    content = page(study)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files private to the user; a page is for showing
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-    return path
-
-
-def _head(study: Study) -> str:
-    script = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
-    # even a string that slipped through escaping could neither run nor load anything
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{script}'"
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f'<title>{esc(study.title)}</title>\n<link rel="icon" href="data:,">\n'
-        f"<style>{_resource('page.css')}{layer_style(named(layers_of(study.rows)))}</style>\n</head>"
-    )
+    return write_html(page(study), path)
 
 
 def _header(study: Study, sections: Sequence[tuple[str, str, str]]) -> str:
@@ -104,7 +83,7 @@ def _header(study: Study, sections: Sequence[tuple[str, str, str]]) -> str:
     notes = "".join(f"<li>{prose(note)}</li>" for note in study.notes)
     callout = f'<aside class="notes" aria-label="Notes"><ul>{notes}</ul></aside>' if notes else ""
     return (
-        f'<header>{_resource("mark.svg").strip()}<p class="brand">Caltrop</p><h1>{esc(study.title)}</h1>'
+        f'<header>{resource("mark.svg").strip()}<p class="brand">Caltrop</p><h1>{esc(study.title)}</h1>'
         f'<p class="lede">{prose(lede(study))} {esc(MEANING)}</p>{callout}{tiles(study)}'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>'
     )
@@ -138,9 +117,5 @@ def _flat(entries: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
 
 def _script() -> str:
     """The page's script without its comments and indentation."""
-    lines = (line.strip() for line in _resource("page.js").splitlines())
+    lines = (line.strip() for line in resource("page.js").splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
-
-
-def _resource(name: str) -> str:
-    return files("caltrop.report").joinpath(name).read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ FAMILIES = {
     "head": "Arrangement of the last layer",
     "decisions": "Duality, decisions and bias",
     "many": "Many classes",
+    "training": "Training, and what the features model predicts",
     "other": "Further measures",
 }
 
@@ -48,6 +49,34 @@ GLOSSARY: dict[str, Entry] = {
     ),
     "accuracy": Entry("signs", "Accuracy", "Share of samples that the network labels correctly."),
     "loss": Entry("signs", "Loss", "The training objective, averaged over samples."),
+    "training_error": Entry(
+        "training",
+        "Training error",
+        "Share of training samples that the network misclassifies; zero marks the terminal phase.",
+    ),
+    "weight_decay_time": Entry(
+        "training",
+        "Weight-decay time",
+        "Learning rate over one minus momentum, times weight decay, summed over steps: how often weight decay could "
+        "have acted. Below about 5, missing collapse only means that it is too early.",
+    ),
+    "penalised_loss": Entry("training", "Loss with penalties", "The loss plus the penalties on weights and features."),
+    "head_norm": Entry("training", "Norm of the last layer", "Length of all weights of the last layer together."),
+    "feature_norm": Entry(
+        "training",
+        "Norm of the features",
+        "Root mean square distance of the last layer's features from their mean.",
+    ),
+    "logit_scale": Entry(
+        "training",
+        "Scale of the logits",
+        "How far the right class's logit stands above the mean of the others, averaged over samples.",
+    ),
+    "fitted_feature_decay": Entry(
+        "training",
+        "Fitted feature penalty",
+        "The feature penalty that weight decay implies, from the balance of head and features at the end of training.",
+    ),
     "within_class_variability_resolved": Entry(
         "variability",
         "Within-class variability, resolved directions",

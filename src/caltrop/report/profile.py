@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from caltrop.report.curves import below_resolution
 from caltrop.report.drawing import WIDTH, Drawing, line, marks, path, svg, text
 from caltrop.report.markup import coordinate, shorten
-from caltrop.report.numbers import MISSING, brief, tick, typeset, with_spread
+from caltrop.report.numbers import MISSING, brief, tick, typeset
 from caltrop.report.palette import MARKERS, dash
 from caltrop.report.scales import Scale, value_scale
-from caltrop.report.series import layer_name, layers_of, moment, named, splits_of, variant
+from caltrop.report.series import layer_name, layers_of, moment, named, reach, splits_of, spoken, variant
 from caltrop.rows import Row
 
 _NAMES, _VALUE, _LINE, _HEAD, _FOOT = 122.0, 50.0, 19.0, 20.0, 20.0
@@ -100,9 +100,13 @@ def _row(rows: Sequence[Row], across: Scale, y: float, splits: Sequence[str]) ->
         if math.isnan(row.value):
             continue
         index = splits.index(row.split) % 4
-        if row.half_width and math.isfinite(row.half_width) and math.isfinite(row.value):
-            ends = [(across.at(row.value + sign * row.half_width), y) for sign in (-1, 1)]
-            body.append(path(line(ends), f"whisker split{index}"))
+        if row.origin == "closed form":
+            # no marker: a mark would look measured
+            body.append(path(f"M{coordinate(across.at(row.value))} {coordinate(y - 7)}v14", "theory"))
+            continue
+        ends = reach(row)
+        if ends is not None and ends[1] > ends[0] and math.isfinite(row.value):
+            body.append(path(line([(across.at(end), y) for end in ends]), f"whisker split{index}"))
         if below_resolution(row) and row.resolution is not None:
             body.append(path(f"M{coordinate(across.at(row.resolution))} {coordinate(y - 7)}v14", "resolution"))
         kind = "open" if below_resolution(row) else ""
@@ -114,6 +118,7 @@ def _values(rows: Sequence[Row], y: float, splits: Sequence[str]) -> list[str]:
     body = []
     for index, split in enumerate(splits):
         here = [row for row in rows if row.split == split]
+        here = [row for row in here if row.origin != "closed form"] or here
         # several seeds or origins share a place: the column can hold one number, the markers show all
         words = typeset(brief(here[0].value)) if len(here) == 1 else "" if here else MISSING
         right = WIDTH - _VALUE * (len(splits) - 1 - index)
@@ -123,4 +128,4 @@ def _values(rows: Sequence[Row], y: float, splits: Sequence[str]) -> list[str]:
 
 def _hover(row: Row, across: Scale, y: float, clock: str | None) -> tuple[float, float, str, str]:
     where = " · ".join(filter(None, [row.split, layer_name(row.layer), variant(row), moment(clock, row.step)]))
-    return across.at(row.value), y, where, typeset(with_spread(row.value, row.half_width))
+    return across.at(row.value), y, where, typeset(spoken(row))

@@ -24,7 +24,9 @@ def short_name(row: Row) -> str:
 
 def focus(series: Sequence[Series], least: int = 1) -> Series | None:
     """The series a sentence is about: the last layer with at least `least` numbers, on the first split."""
-    able = [one for one in series if len(one.finite) >= least]
+    # what a sentence speaks of was measured; a closed form stands beside it
+    able = [one for one in series if len(one.finite) >= least and not one.is_level]
+    able = able or [one for one in series if len(one.finite) >= least]
     if not able:
         return None
     first_split = able[0].split
@@ -54,6 +56,7 @@ def profile_sentence(rows: Sequence[Row], clock: str | None) -> str:
     """`At epoch 120, NC1 is smallest at fc:input (0.0077) and largest at conv1 (12).`, on the first split."""
     splits = splits_of(rows)
     finite = [row for row in rows if row.split == splits[0] and math.isfinite(row.value)]
+    finite = [row for row in finite if row.origin != "closed form"] or finite
     if not finite:
         return "No layer has a value here."
     low, high = min(finite, key=lambda row: row.value), max(finite, key=lambda row: row.value)
@@ -86,9 +89,12 @@ def _within_noise(first: Row, last: Row) -> bool:
 
 
 def _elsewhere(series: Sequence[Series], main: Series) -> str:
-    others = [one for one in series if one.layer == main.layer and one.split != main.split and one.finite]
+    same = [one for one in series if one.layer == main.layer and one.finite]
+    levels = [one for one in same if one.is_level and one.last.origin == "closed form"]
+    others = [one for one in same if one.split != main.split and not one.is_level]
     ends = [f"{one.split} ends at {typeset(brief(one.finite[-1].value))}" for one in others[:2]]
-    return f" ({'; '.join([main.split, *ends])})" if ends else ""
+    theory = f"; the closed form is {typeset(brief(levels[0].last.value))}" if levels else ""
+    return f" ({'; '.join([main.split, *ends])}){theory}" if ends else theory
 
 
 def _ideal(row: Row) -> str:

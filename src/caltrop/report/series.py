@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from caltrop.report.gathered import Gathered
 from caltrop.report.glossary import place
-from caltrop.report.numbers import step_number
+from caltrop.report.numbers import number, step_number, with_spread
 from caltrop.rows import Row
 
 WHOLE = "whole network"
@@ -36,16 +37,21 @@ class Series:
         return self.rows[-1]
 
     @property
+    def is_level(self) -> bool:
+        """Whether it is one number without a step, which holds along all steps: what a closed form gives."""
+        return len(self.rows) == 1 and self.rows[0].step is None
+
+    @property
     def finite(self) -> tuple[Row, ...]:
         """The rows that hold a number."""
         return tuple(row for row in self.rows if math.isfinite(row.value))
 
 
 def all_series(rows: Iterable[Row]) -> tuple[Series, ...]:
-    """One series for each origin, seed, split, layer and measure, in order of first appearance."""
+    """One series for each origin, seed, case, split, layer and measure, in order of first appearance."""
     groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.origin, row.seed, row.split, row.layer, row.measure), []).append(row)
+        groups.setdefault((row.origin, row.seed, row.case, row.split, row.layer, row.measure), []).append(row)
     return tuple(Series(tuple(sorted(group, key=step_order))) for group in groups.values())
 
 
@@ -105,6 +111,22 @@ def moment(clock: str | None, step: int | float | None) -> str:
     return f"{clock or 'step'} {step_number(step)}"
 
 
+def reach(row: Row) -> tuple[float, float] | None:
+    """How far the row reaches: least and largest of what it gathers, else its 95 % half-width; None where unknown."""
+    if isinstance(row, Gathered):
+        return row.least, row.largest
+    if row.half_width is None or not math.isfinite(row.half_width):
+        return None
+    return row.value - row.half_width, row.value + row.half_width
+
+
+def spoken(row: Row) -> str:
+    """The value with its half-width, or what a gathered row stands for."""
+    if isinstance(row, Gathered):
+        return f"{number(row.value)} ({row.reach()})"
+    return with_spread(row.value, row.half_width)
+
+
 def listed(names: Sequence[str], most: int = 8) -> str:
     """`a, b and c`; long lists by their ends."""
     if len(names) > most:
@@ -121,6 +143,6 @@ def unseeded(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 
 def variant(row: Row) -> str:
-    """What tells apart two series of one layer and split: origin and seed, where they are not the usual ones."""
-    parts = [] if row.origin == "trained" else [row.origin]
+    """What tells apart two series of one layer and split: origin, case and seed, where they are not the usual ones."""
+    parts = [part for part in ("" if row.origin == "trained" else row.origin, row.case or "") if part]
     return ", ".join(parts if row.seed is None else [*parts, f"seed {row.seed}"])

@@ -3,8 +3,5 @@
 from __future__ import annotations
 
 from caltrop.train.config import TrainConfig, log_spaced
-from caltrop.train.demo import run_demo
 from caltrop.train.loop import Trained, train
 from caltrop.train.terminal import TerminalPhase
-
-__all__ = ["TerminalPhase", "TrainConfig", "Trained", "log_spaced", "run_demo", "train"]
