@@ -68,7 +68,9 @@ def test_the_outcome_follows_from_where_the_interval_lies(estimate, expected, ou
 
 
 def test_a_straddling_interval_is_named():
-    verdict = claim(lambda _: Estimate(2.0, (1.0, 3.0), (1.0, 3.0), "mean over 2 seeds"), at_least(1.5)).judge(evidence())
+    verdict = claim(lambda _: Estimate(2.0, (1.0, 3.0), (1.0, 3.0), "mean over 2 seeds"), at_least(1.5)).judge(
+        evidence()
+    )
     assert verdict.interval == (1.0, 3.0)
     assert "95 % interval 1 to 3 (mean over 2 seeds): the interval straddles the threshold, ≥ 1.5" in verdict.why
 

@@ -16,14 +16,14 @@ from caltrop.rows import CONTRADICTED, INCONCLUSIVE, ORIGINS, REPRODUCED, Verdic
 class Within:
     """The closed range of values that reproduces a claim; a strict inequality is a closed one at our precision."""
 
-    low: float = -math.inf
-    high: float = math.inf
+    low: int | float = -math.inf
+    high: int | float = math.inf
 
     def __post_init__(self) -> None:
         if math.isnan(self.low) or math.isnan(self.high) or self.low > self.high:
             raise ValueError(f"no number lies within [{self.low}, {self.high}].")
 
-    def __contains__(self, value: float) -> bool:
+    def __contains__(self, value: int | float) -> bool:
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
@@ -34,17 +34,17 @@ class Within:
         return f"≥ {self.low:g}" if math.isinf(self.high) else f"{self.low:g} to {self.high:g}"
 
 
-def at_least(low: float) -> Within:
+def at_least(low: int | float) -> Within:
     """Everything from `low` upwards."""
     return Within(low=low)
 
 
-def at_most(high: float) -> Within:
+def at_most(high: int | float) -> Within:
     """Everything up to `high`."""
     return Within(high=high)
 
 
-def exactly(value: float) -> Within:
+def exactly(value: int | float) -> Within:
     """That number and no other."""
     return Within(value, value)
 

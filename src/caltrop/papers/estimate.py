@@ -51,7 +51,8 @@ def mean_estimate(values: Iterable[float]) -> Estimate:
     if len(listed) < 2 or not math.isfinite(mean):
         return Estimate(mean, None, listed, "one seed" if len(listed) == 1 else f"{len(listed)} seeds")
     means = _resampled(np.array(listed)).mean(axis=1)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    # values that occur, not between them: of three seeds the least mean alone has a chance of 1/27, more than 2.5 %
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")
     # a mean of equal numbers may differ from them in the last bit, and an interval must hold its own value
     interval = (min(float(low), mean), max(float(high), mean)) if low < high else (mean, mean)
     return Estimate(mean, interval, listed, f"mean over {len(listed)} seeds, bootstrap interval")

@@ -71,7 +71,7 @@ def footnotes(series: Sequence[Series]) -> str:
     rows = [row for one in series for row in one.rows]
     scale = _up(rows, 0.0, 1.0)
     origins = dict.fromkeys(row.origin for row in rows)
-    notes = [f"{_STYLES[origin]}: {origin}." for origin in origins if len(origins) > 1]
+    notes = [f"{_STYLES.get(origin, 'Line')}: {origin}." for origin in origins if len(origins) > 1]
     if any(below_resolution(row) for row in rows):
         notes.append("Hollow points lie below the dotted line: what the stored numbers of the features can resolve.")
     if scale.kind == "log" and any(row.value == 0 for row in rows):
