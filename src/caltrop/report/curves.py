@@ -17,6 +17,7 @@ from caltrop.report.series import Series, layer_name, moment, named, reach, spli
 from caltrop.rows import Row
 
 _LEFT, _GAP, _RIGHT = 43.0, 11.0, 5.0
+_NEGLIGIBLE = 1e-3  # a closed form smaller than that share of the least measured value stands on the edge
 _HAIR = 1.5  # a ribbon thinner than its line cannot be seen
 _TITLE, _PLOT, _FOOT = 18.0, 118.0, 34.0
 # a colour says which layer; the line says where the number comes from
@@ -96,7 +97,15 @@ def _panel(
 def _up(rows: Sequence[Row], start: float, end: float) -> Scale:
     ideals = [row.at_collapse for row in rows if row.at_collapse is not None]
     resolutions = [row.resolution for row in rows if row.resolution is not None and below_resolution(row)]
-    return value_scale([row.value for row in rows], [*ideals, *resolutions], start, end)
+    values = [row.value for row in rows if row.origin != "closed form"]
+    theory = [row.value for row in rows if row.origin == "closed form" and _within_reach(row.value, values)]
+    return value_scale(values or theory, [*theory, *ideals, *resolutions], start, end)
+
+
+def _within_reach(theory: float, values: Sequence[float]) -> bool:
+    """Whether the axis should be stretched to a closed form: not to one that is 0 but for rounding."""
+    positive = [abs(value) for value in values if math.isfinite(value) and value != 0]
+    return not positive or abs(theory) > min(positive) * _NEGLIGIBLE
 
 
 def _frame(panel: Panel, names: bool) -> list[str]:

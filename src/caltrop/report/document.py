@@ -42,7 +42,6 @@ def page(study: Study) -> str:
     data = {"hover": hover.as_dict(), "explorer": explorer_data(shown, study.clock)}
     anchors = {**card_anchors(study.rows), **chart_anchors(study.charts, charted)}
     sections = [
-        ("verdicts", "Verdicts", verdict_section(study.verdicts, anchors) if study.verdicts else ""),
         ("figure", "The paper's figure", figure),
         ("measures", "Measures", measures if study.rows else ""),
         ("means", "Class means", explorer(shown, study.clock) if study.pictures else ""),
@@ -55,7 +54,7 @@ def page(study: Study) -> str:
         [
             head(study.title, layer_style(named(layers)), _script()),
             f"<body>{marker_definitions(named(layers))}",
-            _header(study, kept),
+            _header(study, kept, verdict_section(study.verdicts, anchors) if study.verdicts else ""),
             "<main>",
             *(f'<section id="{key}"><h2>{title}</h2>{body}</section>' for key, title, body in kept),
             "</main>",
@@ -78,13 +77,14 @@ def write_page(study: Study, path: str | os.PathLike[str]) -> Path:
     return write_html(page(study), path)
 
 
-def _header(study: Study, sections: Sequence[tuple[str, str, str]]) -> str:
+def _header(study: Study, sections: Sequence[tuple[str, str, str]], verdicts: str) -> str:
+    judged = f'<section id="verdicts"><h2>Verdicts</h2>{verdicts}</section>' if verdicts else ""
     links = "".join(f'<li><a href="#{key}">{title}</a></li>' for key, title, _ in sections)
     notes = "".join(f"<li>{prose(note)}</li>" for note in study.notes)
     callout = f'<aside class="notes" aria-label="Notes"><ul>{notes}</ul></aside>' if notes else ""
     return (
         f'<header>{resource("mark.svg").strip()}<p class="brand">Caltrop</p><h1>{esc(study.title)}</h1>'
-        f'<p class="lede">{prose(lede(study))} {esc(MEANING)}</p>{callout}{tiles(study)}'
+        f'<p class="lede">{prose(lede(study))} {esc(MEANING)}</p>{judged}{callout}{tiles(study)}'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>'
     )
 

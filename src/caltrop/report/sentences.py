@@ -12,6 +12,9 @@ from caltrop.report.series import Series, layer_name, listed, moment, splits_of
 from caltrop.rows import Row
 
 
+_ROUNDING = 1e-9
+
+
 def short_name(row: Row) -> str:
     """The paper's letter where it reads as a word (NC1), the glossary's title otherwise."""
     if re.fullmatch(r"[A-Za-z]+[0-9]+", row.symbol):
@@ -93,8 +96,13 @@ def _elsewhere(series: Sequence[Series], main: Series) -> str:
     levels = [one for one in same if one.is_level and one.last.origin == "closed form"]
     others = [one for one in same if one.split != main.split and not one.is_level]
     ends = [f"{one.split} ends at {typeset(brief(one.finite[-1].value))}" for one in others[:2]]
-    theory = f"; the closed form is {typeset(brief(levels[0].last.value))}" if levels else ""
+    theory = f"; the closed form is {_closed(levels[0].last.value)}" if levels else ""
     return f" ({'; '.join([main.split, *ends])}){theory}" if ends else theory
+
+
+def _closed(value: float) -> str:
+    # a closed form is measured in float64 too: what is left of an exact 0 is rounding
+    return "0 to rounding" if 0 < abs(value) < _ROUNDING else typeset(brief(value))
 
 
 def _ideal(row: Row) -> str:
