@@ -59,8 +59,12 @@ def read_all(folder: Path) -> Found:
 
 def tell_failures(judged: JudgedRecord) -> None:
     """Each cell that failed or is damaged, once, on stderr."""
-    for name, reason in judged.record.failures.items():
-        print(f"caltrop: {judged.record.experiment}, cell {name}: {reason}", file=sys.stderr)
+    record = judged.record
+    for key, reason in record.failures.items():
+        print(f"caltrop: {record.experiment}, {record.called(key)}: {reason}", file=sys.stderr)
+    for name, reason in record.damaged.items():
+        if reason not in record.failures.values():
+            print(f"caltrop: {judged.folder}: {name}: {reason}", file=sys.stderr)
 
 
 def tell_problems(problems: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -113,8 +113,13 @@ def run(
         done = tuple(cell.value for cell in cells if cell.value is not None)
         return JudgedRecord(replace(record, cells=done, failures=failures))
     for key, error in failures.items():
-        folder.note_failure(key, error)
-    return JudgedRecord(folder.read(), folder.path)
+        # on a full disk the note is lost too; the failure is told all the same
+        with suppress(OSError):
+            folder.note_failure(key, error)
+    found = folder.read()
+    there = {cell.key for cell in found.cells}
+    told = {key: error for key, error in failures.items() if force or key not in there}
+    return JudgedRecord(replace(found, failures={**found.failures, **told}), folder.path)
 
 
 def planned_record(experiment: Experiment, scale: str, config: Any, seeds: Sequence[int]) -> Record:

@@ -115,14 +115,15 @@ class Record:
             called = ", ".join(filter(None, [cell.case, None if cell.seed is None else f"seed {cell.seed}"]))
             for note in dict.fromkeys(cell.notes):
                 owners.setdefault(note, []).append(called)
-        failed = [f"{self._called(key)} failed: {reason}" for key, reason in self.failures.items()]
+        failed = [f"{self.called(key)} failed: {reason}" for key, reason in self.failures.items()]
         told = [
             note if len(who) == len(self.cells) or not any(who) else f"{'; '.join(who)}: {note}"
             for note, who in owners.items()
         ]
         return (*failed, *told)
 
-    def _called(self, key: str) -> str:
+    def called(self, key: str) -> str:
+        """How a cell is called in sentences: its case and its seed, else its key."""
         for planned in self.planned:
             if planned.key == key:
                 parts = [planned.case, None if planned.seed is None else f"seed {planned.seed}"]
@@ -133,7 +134,7 @@ class Record:
         """What all cells share once, and by cell what differs."""
         shared, different = _shared([cell.provenance for cell in self.cells])
         cells = {
-            self._called(cell.key): ", ".join(
+            self.called(cell.key): ", ".join(
                 f"{name} {cell.provenance[name]}" for name in different if cell.provenance.get(name) is not None
             )
             for cell in self.cells

@@ -17,7 +17,7 @@ from caltrop.record.locks import locked
 from caltrop.record.record import Record
 from caltrop.record.strict_file import FORMAT, check_format, parse
 from caltrop.record.study_file import FILE_NAME
-from caltrop.rows import Chart, jsonable, to_json
+from caltrop.rows import Chart, jsonable, plain_json, to_json
 
 RUN, CELLS = "run.json", "cells"
 _FAILED = ".failed"
@@ -64,18 +64,17 @@ class RunFolder:
         return True
 
     def write_cell(self, cell: CellRecord) -> Path:
-        """Write a finished cell; a note that it failed earlier is removed.
+        """Write a finished cell, whose lock the caller holds; a note that it failed earlier is removed.
 
         Raises:
             OSError: it cannot be written, or the disk is full; an older file is still there.
         """
         path = self._cell(cell.key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove_parts(path)
         if path.is_file() and not self.has(cell.key):
             # somebody may want to know what it was
             os.replace(path, path.with_suffix(".damaged"))
-        write_text(path, to_json({"format": FORMAT, "kind": "cell", **cell.as_dict()}) + "\n")
+        write_text(path, plain_json({"format": FORMAT, "kind": "cell", **cell.as_dict()}) + "\n")
         with contextlib.suppress(FileNotFoundError):
             path.with_suffix(_FAILED).unlink()
         return path
@@ -85,6 +84,8 @@ class RunFolder:
         """Hold a cell against other processes inside the block; yields whether it is held."""
         (self.path / CELLS).mkdir(parents=True, exist_ok=True)
         with locked(self.path / CELLS / f".{key}.lock", wait=wait) as held:
+            if held:
+                remove_parts(self._cell(key))
             yield held
 
     def checkpoint(self, key: str) -> Checkpoint:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from caltrop.record.files import write_text
 from caltrop.record.strict_file import FORMAT, check_format, parse
-from caltrop.rows import Study, to_json
+from caltrop.rows import Study, plain_json
 
 FILE_NAME = "record.json"
 
@@ -23,7 +23,7 @@ def write_study(study: Study, folder: str | os.PathLike[str]) -> Path:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    return write_text(folder / FILE_NAME, to_json({"format": FORMAT, **study.as_dict()}) + "\n")
+    return write_text(folder / FILE_NAME, plain_json({"format": FORMAT, **study.as_dict()}) + "\n")
 
 
 def read_study(folder: str | os.PathLike[str]) -> Study:

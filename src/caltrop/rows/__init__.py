@@ -7,7 +7,7 @@ one measure of one layer at one step. Nothing here computes a measure; nothing h
 from caltrop.rows.chart import Chart
 from caltrop.rows.pictures import ClassValues, Picture
 from caltrop.rows.row import COLUMNS, ORIGINS, Row
-from caltrop.rows.strict import jsonable, to_json
+from caltrop.rows.strict import jsonable, plain_json, to_json
 from caltrop.rows.study import Study
 from caltrop.rows.table import Rows
 from caltrop.rows.verdict import CONTRADICTED, INCONCLUSIVE, OUTCOMES, REPRODUCED, Verdict
@@ -27,5 +27,6 @@ __all__ = [
     "Study",
     "Verdict",
     "jsonable",
+    "plain_json",
     "to_json",
 ]

@@ -110,17 +110,20 @@ class Rows(Sequence[Row]):
         return self if bool(kept.all()) else self[kept]
 
     def distinct(self, column: str) -> tuple[Any, ...]:
-        """What a column holds, each entry once, in order of first appearance."""
-        codes, first = np.unique(self._codes[column], return_index=True)
-        return tuple(self._entries[column][code] for code in codes[np.argsort(first)])
+        """What a column holds, each entry once (by equality), in order of first appearance."""
+        return tuple(dict.fromkeys(self._distinct(column)))
 
     def split_by(self, column: str) -> dict[Any, Rows]:
         """The rows for each entry of a column, in order of first appearance."""
         codes = self._codes[column]
         order = np.argsort(codes, kind="stable")
         cuts = np.searchsorted(codes[order], np.arange(len(self._entries[column]) + 1))
-        places = {entry: order[cuts[i] : cuts[i + 1]] for i, entry in enumerate(self._entries[column])}
-        return {entry: self._taken(places[entry]) for entry in self.distinct(column)}
+        # entries that are equal though of different types, such as steps 2 and 2.0, are one
+        places: dict[Any, list[Any]] = {entry: [] for entry in self.distinct(column)}
+        for i, entry in enumerate(self._entries[column]):
+            if cuts[i + 1] > cuts[i]:
+                places[entry].append(order[cuts[i] : cuts[i + 1]])
+        return {entry: self._taken(np.sort(np.concatenate(found))) for entry, found in places.items()}
 
     @property
     def values(self) -> Float64[np.ndarray, "rows"]:
@@ -156,7 +159,7 @@ class Rows(Sequence[Row]):
         """
         out: dict[str, Any] = {"count": len(self)}
         for column in CODED:
-            used = self.distinct(column)
+            used = self._distinct(column)
             out[column] = {"entries": jsonable(list(used))}
             if len(used) > 1:
                 place = np.zeros(len(self._entries[column]), dtype=np.int32)
@@ -221,6 +224,10 @@ class Rows(Sequence[Row]):
         later = self[self.steps > 0]
         return later._single(later._at(np.nanmin))
 
+    def _distinct(self, column: str) -> tuple[Any, ...]:
+        codes, first = np.unique(self._codes[column], return_index=True)
+        return tuple(self._entries[column][code] for code in codes[np.argsort(first)])
+
     def _at(self, pick: Callable[[Float64[np.ndarray, "rows"]], Any]) -> Rows:
         steps = self.steps
         if len(self) == 0 or bool(np.isnan(steps).all()):
@@ -262,7 +269,7 @@ def _coded(entries: Iterable[Any]) -> tuple[tuple[Any, ...], Int32[np.ndarray, "
 
 
 def _joined(
-    parts: Sequence[tuple[tuple[Any, ...], Int32[np.ndarray, "rows"]]],
+    parts: Sequence[tuple[tuple[Any, ...], Int32[np.ndarray, "_"]]],
 ) -> tuple[tuple[Any, ...], Int32[np.ndarray, "rows"]]:
     places: dict[Any, int] = {}
     names: list[Any] = []

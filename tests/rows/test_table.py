@@ -1,0 +1,159 @@
+"""Rows by column read like the list they were made of."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caltrop.rows import Row, Rows, plain_json, to_json
+
+floats = st.one_of(st.floats(), st.sampled_from([0.0, -0.0, math.nan, math.inf]))
+some = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False))
+rows = st.lists(
+    st.builds(
+        Row,
+        layer=st.sampled_from(["", "fc:input", "conv"]),
+        measure=st.sampled_from(["loss", "accuracy"]),
+        symbol=st.just("s"),
+        value=floats,
+        origin=st.sampled_from(["trained", "closed form"]),
+        seed=st.one_of(st.none(), st.integers(0, 2)),
+        case=st.one_of(st.none(), st.sampled_from(["a", "b"])),
+        split=st.sampled_from(["train", "test"]),
+        step=st.one_of(st.none(), st.integers(0, 3), st.sampled_from([0.5, 2.0])),
+        half_width=some,
+        resolution=some,
+        at_collapse=some,
+        reason=st.one_of(st.none(), st.just("infinite: classes coincide"), st.just("undefined")),
+        note=st.one_of(st.none(), st.just("a note")),
+    ),
+    max_size=12,
+)
+
+
+def told(table):
+    """Every digit and type of every entry; NaN reads like NaN."""
+    return [repr(row) for row in table]
+
+
+@given(rows)
+def test_rows_read_like_the_list_they_were_made_of(listed):
+    table = Rows.of(listed)
+    assert len(table) == len(listed)
+    assert told(table) == told(listed)
+    assert told(table[i] for i in range(len(listed))) == told(listed)
+    assert told(table[1:]) == told(listed[1:])
+
+
+@given(rows)
+def test_rows_survive_strict_json_by_column(listed):
+    table = Rows.of(listed)
+    text = plain_json(table.as_columns())
+    again = Rows.from_columns(json.loads(text, parse_constant=lambda constant: pytest.fail(constant)))
+    # JSON keeps of an infinite value only its reason, exactly as a single row does
+    expected = [Row.from_dict(json.loads(to_json(row.as_dict()))) for row in listed]
+    assert told(again) == told(expected)
+    assert plain_json(again.as_columns()) == text
+
+
+@given(rows, st.sampled_from(["layer", "seed", "step", "origin", "case"]))
+def test_where_and_split_by_agree_with_a_loop(listed, column):
+    table = Rows.of(listed)
+    seen = list(dict.fromkeys(getattr(row, column) for row in listed))
+    for entry in seen:
+        assert told(table.where(**{column: entry})) == told(row for row in listed if getattr(row, column) == entry)
+    kept = tuple(seen[:2])
+    assert told(table.where(**{column: kept})) == told(row for row in listed if getattr(row, column) in kept)
+    parts = table.split_by(column)
+    assert sum(map(len, parts.values())) == len(listed)
+    for entry, part in parts.items():
+        assert all(getattr(row, column) == entry for row in part)
+
+
+@given(rows, rows)
+def test_joined_rows_are_one_after_the_other(first, second):
+    assert told(Rows.joined([first, Rows.of(second)])) == told([*first, *second])
+
+
+def test_joining_nothing_gives_nothing():
+    assert len(Rows.joined([])) == 0
+    assert list(Rows.joined([])) == []
+
+
+def test_several_columns_narrow_each_other():
+    table = Rows.of([Row("a", "loss", "L", float(i), step=i % 2, seed=i // 2) for i in range(4)])
+    assert [row.value for row in table.where(step=1, seed=1)] == [3.0]
+    assert len(table.where(layer="b")) == 0
+
+
+def test_an_unknown_column_is_refused():
+    with pytest.raises(TypeError, match="rows are filtered by origin, seed"):
+        Rows.of([]).where(colour="red")
+
+
+def series(values, **more):
+    return Rows.of([Row("a", "loss", "L", value, step=step, **more) for step, value in values.items()])
+
+
+def test_first_is_after_the_untrained_network_and_last_at_the_largest_step():
+    table = series({5: 0.1, 0: 9.0, 1: 4.0})
+    assert (table.first(), table.last()) == (4.0, 0.1)
+    assert series({None: 3.0}).last() == 3.0
+
+
+@pytest.mark.parametrize("ask", [Rows.first, Rows.last])
+def test_first_and_last_of_several_series_are_refused_with_what_differs(ask):
+    both = Rows.joined([series({1: 1.0}, seed=0), series({1: 2.0}, seed=1)])
+    with pytest.raises(LookupError, match=r"2 rows stand where one was expected; they differ in \{'seed': \(0, 1\)\}"):
+        ask(both)
+    with pytest.raises(LookupError, match="no rows to read"):
+        ask(Rows.of([]))
+
+
+def test_columns_can_be_set_for_all_rows():
+    table = series({1: 1.0, 2: 2.0}).with_columns(case="depth=4", seed=3)
+    assert {(row.case, row.seed) for row in table} == {("depth=4", 3)}
+    assert [row.value for row in table] == [1.0, 2.0]
+
+
+def test_whole_and_fractional_steps_stay_what_they_are():
+    table = Rows.from_columns(
+        Rows.of([Row("a", "m", "s", 1.0, step=2), Row("a", "m", "s", 1.0, step=2.0)]).as_columns()
+    )
+    assert [type(row.step) for row in table] == [int, float]
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda c: c["value"].pop(), "column value has 1 numbers for 2 rows"),
+        (lambda c: c["step"]["codes"].pop(), "column step has 1 codes for 2 rows"),
+        (lambda c: c["step"].update(codes=[0, 9]), "codes up to 9 for 2 entries"),
+        (lambda c: c["step"].update(codes=[0, -1]), "is damaged"),
+        (lambda c: c.update(colour=[1]), r"unknown columns \['colour'\].*newer version"),
+        (lambda c: c.update(count=3), "for 3 rows"),
+    ],
+)
+def test_damaged_columns_are_refused(damage, why):
+    columns = json.loads(to_json(series({1: 1.0, 2: 2.0}).as_columns()))
+    damage(columns)
+    with pytest.raises(ValueError, match=why):
+        Rows.from_columns(columns)
+
+
+def test_a_missing_column_is_named():
+    columns = series({1: 1.0}).as_columns()
+    del columns["note"]
+    with pytest.raises(KeyError, match="note"):
+        Rows.from_columns(columns)
+
+
+def test_arrays_of_a_table_are_those_of_its_rows():
+    table = series({1: 1.0, 2: math.nan, None: 3.0})
+    assert np.array_equal(table.values, [1.0, math.nan, 3.0], equal_nan=True)
+    assert np.array_equal(table.steps, [1.0, 2.0, math.nan], equal_nan=True)
