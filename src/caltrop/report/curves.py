@@ -8,41 +8,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caltrop.report.drawing import WIDTH, Drawing, line, marks, path, svg, text
+from caltrop.report.gathered import Gathered, when
+from caltrop.report.legend import Legend
 from caltrop.report.markup import coordinate, shorten
 from caltrop.report.numbers import brief, tick, typeset
-from caltrop.report.palette import MARKERS, dash, marker
+from caltrop.report.palette import MARKERS
 from caltrop.report.scales import Scale, step_scale, value_scale
-from caltrop.report.sentences import focus
-from caltrop.report.series import Series, layer_name, moment, named, reach, splits_of, spoken, steps_of, variant
+from caltrop.report.sentences import closed, focus
+from caltrop.report.series import Series, layer_name, reach, splits_of, spoken, steps_of, variant
 from caltrop.rows import Row
 
 _LEFT, _GAP, _RIGHT = 43.0, 11.0, 5.0
 _NEGLIGIBLE = 1e-3  # a closed form smaller than that share of the least measured value stands on the edge
 _HAIR = 1.5  # a ribbon thinner than its line cannot be seen
 _TITLE, _PLOT, _FOOT = 18.0, 118.0, 34.0
-# a colour says which layer; the line says where the number comes from
-_STYLES = {
-    "trained": "Line with filled marks",
-    "solved": "Dashed line",
-    "closed form": "Dash-dotted line without marks",
-}
+_MOST_MARKERS = 60  # on one line; more would hide it
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Where one split is drawn: its axes, and the layers that have a colour."""
+    """Where one split is drawn: its axes, and how series look."""
 
     across: Scale
     up: Scale
-    layers: tuple[str, ...]
+    legend: Legend
     clock: str | None
 
     def point(self, row: Row) -> tuple[float, float]:
         return self.across.at(_step(row)), self.up.at(row.value)
 
 
-def curves(series: Sequence[Series], layers: tuple[str, ...], clock: str | None, label: str) -> Drawing:
-    """All series of one measure; `layers` fixes colours and markers across charts."""
+def curves(series: Sequence[Series], legend: Legend, clock: str | None, label: str) -> Drawing:
+    """All series of one measure; `legend` fixes colours, markers and lines across charts."""
     rows = [row for one in series for row in one.rows]
     splits = splits_of(rows)
     columns = min(2, len(splits))
@@ -53,7 +50,7 @@ def curves(series: Sequence[Series], layers: tuple[str, ...], clock: str | None,
     for index, split in enumerate(splits):
         left = _LEFT + (index % columns) * (width + _GAP)
         top = (index // columns) * (_TITLE + _PLOT + _FOOT) + _TITLE
-        panel = _panel(rows, left, width, top, layers, clock)
+        panel = _panel(rows, left, width, top, legend, clock)
         panels[split] = panel
         shown = [one for one in series if one.split == split]
         body += [text(left, top - 6, shorten(split, 20), "head")] if splits != ("all",) else []
@@ -62,7 +59,7 @@ def curves(series: Sequence[Series], layers: tuple[str, ...], clock: str | None,
         for one in shown:
             body += _series(panel, one)
             points += [_hover(panel, row) for row in one.rows if not math.isnan(row.value)]
-    body.append(_label(panels, series))
+    body += _labels(panels, series)
     height = math.ceil(len(splits) / columns) * (_TITLE + _PLOT + _FOOT)
     return Drawing(svg(body, height, label, "curves"), tuple(points))
 
@@ -71,8 +68,7 @@ def footnotes(series: Sequence[Series]) -> str:
     """What unusual marks mean, only where they occur."""
     rows = [row for one in series for row in one.rows]
     scale = _up(rows, 0.0, 1.0)
-    origins = dict.fromkeys(row.origin for row in rows)
-    notes = [f"{_STYLES.get(origin, 'Line')}: {origin}." for origin in origins if len(origins) > 1]
+    notes = []
     if any(below_resolution(row) for row in rows):
         notes.append("Hollow points lie below the dotted line: what the stored numbers of the features can resolve.")
     if scale.kind == "log" and any(row.value == 0 for row in rows):
@@ -87,17 +83,16 @@ def below_resolution(row: Row) -> bool:
     return row.resolution is not None and row.value < row.resolution
 
 
-def _panel(
-    rows: Sequence[Row], left: float, width: float, top: float, layers: tuple[str, ...], clock: str | None
-) -> Panel:
+def _panel(rows: Sequence[Row], left: float, width: float, top: float, legend: Legend, clock: str | None) -> Panel:
     across = step_scale(steps_of(rows), left + 5, left + width - 5)
-    return Panel(across, _up(rows, top + _PLOT, top), layers, clock)
+    return Panel(across, _up(rows, top + _PLOT, top), legend, clock)
 
 
 def _up(rows: Sequence[Row], start: float, end: float) -> Scale:
     ideals = [row.at_collapse for row in rows if row.at_collapse is not None]
     resolutions = [row.resolution for row in rows if row.resolution is not None and below_resolution(row)]
     values = [row.value for row in rows if row.origin != "closed form"]
+    values += [end for row in rows if isinstance(row, Gathered) for end in (row.least, row.largest)]
     theory = [row.value for row in rows if row.origin == "closed form" and _within_reach(row.value, values)]
     return value_scale(values or theory, [*theory, *ideals, *resolutions], start, end)
 
@@ -136,25 +131,39 @@ def _ideals(panel: Panel, series: Sequence[Series]) -> list[str]:
     ]
 
 
-def _label(panels: dict[str, Panel], series: Sequence[Series]) -> str:
-    """Words beside the dashed line of the last layer, where they cover the least of the curves."""
+def _labels(panels: dict[str, Panel], series: Sequence[Series]) -> list[str]:
+    """Words beside the lines across: the value at exact collapse, and what theory gives, for the last layer."""
+    taken: list[tuple[float, float]] = []
+    body = []
+    for words, value in _wanted(panels, series):
+        wide = 6.0 * len(words)
+        places: list[tuple[int, int, float, float]] = []
+        for split, panel in panels.items():
+            drawn = [spot for one in series if one.split == split and not one.is_level for spot in _sampled(panel, one)]
+            for x in (panel.across.start - 2, panel.across.end + 2 - wide):
+                for y in (panel.up.at(value) - 5, panel.up.at(value) + 13):
+                    if panel.up.end + 6 <= y <= panel.up.start - 1:
+                        spots = [*drawn, *taken]
+                        covered = sum(x - 4 < px < x + wide + 4 and y - 13 < py < y + 4 for px, py in spots)
+                        places.append((covered, len(places), x, y))
+        _, _, x, y = min(places)
+        # words over words are worse than words over any curve
+        taken += [(x + share * wide / 4, y - up) for share in range(5) for up in (0.0, 5.0, 10.0)] * 20
+        body.append(text(x, y, words, "halo"))
+    return body
+
+
+def _wanted(panels: dict[str, Panel], series: Sequence[Series]) -> list[tuple[str, float]]:
     main = focus(series)
+    wanted = []
     ideal = None if main is None else main.last.at_collapse
-    if ideal is None or not math.isfinite(ideal):
-        return ""
-    below_axis = any(panel.up.kind == "log" for panel in panels.values()) and ideal <= 0
-    words = f"{'↓ ' if below_axis else ''}exact collapse: {typeset(brief(ideal))}"
-    wide = 6.0 * len(words)
-    places: list[tuple[int, int, float, float]] = []
-    for split, panel in panels.items():
-        drawn = [spot for one in series if one.split == split and not one.is_level for spot in _sampled(panel, one)]
-        for x in (panel.across.start - 2, panel.across.end + 2 - wide):
-            for y in (panel.up.at(ideal) - 5, panel.up.at(ideal) + 13):
-                if panel.up.end + 6 <= y <= panel.up.start - 1:
-                    covered = sum(x - 4 < px < x + wide + 4 and y - 13 < py < y + 4 for px, py in drawn)
-                    places.append((covered, len(places), x, y))
-    _, _, x, y = min(places)
-    return text(x, y, words, "halo")
+    if ideal is not None and math.isfinite(ideal):
+        below_axis = any(panel.up.kind == "log" for panel in panels.values()) and ideal <= 0
+        wanted.append((f"{'↓ ' if below_axis else ''}exact collapse: {typeset(brief(ideal))}", ideal))
+    levels = [one.last for one in series if one.is_level and one.finite and one.last.origin == "closed form"]
+    if main is not None and not main.is_level:
+        levels = [row for row in levels if row.layer == main.layer and row.value != ideal]
+    return wanted + [(f"theory: {closed(row.value)}", row.value) for row in levels[:1]]
 
 
 def _sampled(panel: Panel, series: Series) -> list[tuple[float, float]]:
@@ -169,38 +178,45 @@ def _sampled(panel: Panel, series: Series) -> list[tuple[float, float]]:
 
 
 def _series(panel: Panel, series: Series) -> list[str]:
-    place, count = panel.layers.index(series.layer), named(panel.layers)
+    look = panel.legend.style(series.last)
     finite = series.finite
     if series.is_level:
-        return _level(panel, series, place)
-    hollow = marks([panel.point(row) for row in finite if below_resolution(row)], marker(place))
+        return _level(panel, series)
+    hollow = marks([panel.point(row) for row in finite if below_resolution(row)], look.marker)
     hollow += marks([panel.point(row) for row in finite if panel.up.kind == "log" and row.value <= 0], MARKERS[4])
     hollow += marks([panel.point(row) for row in series.rows if math.isinf(row.value)], MARKERS[3])
     course = line([panel.point(row) if math.isfinite(row.value) else None for row in series.rows])
+    kind = look.line
+    if len(finite) > _MOST_MARKERS and kind.startswith("line"):
+        kind = kind.replace("line", "course")
+    # the style sheet gives markers to the lines of layers; cases, and a point alone on a line without, need their own
+    dots = kind.startswith("line") if look.colour.startswith("k") else len(finite) == 1 and not kind.startswith("line")
     # hollow marks lie over the line's own filled ones
     return [
-        f'<g class="l{place}">',
+        f'<g class="{look.colour}">',
         path(_band(panel, finite), "band"),
         path(_resolution(panel, series), "resolution"),
-        path(course, _kind(series, place, count), "" if series.last.origin == "solved" else dash(place, count)),
+        path(course, kind, look.dashes),
+        path(marks([panel.point(row) for row in finite], look.marker) if dots else "", "dots"),
         path(hollow, "hollow"),
         "</g>",
     ]
 
 
-def _kind(series: Series, place: int, count: int) -> str:
-    """Line style by origin; the last layer is wider."""
-    kind = "line solved" if series.last.origin == "solved" else "line"
-    return f"{kind} last" if place >= count - 1 else kind
-
-
-def _level(panel: Panel, series: Series, place: int) -> list[str]:
-    """A number that holds along all steps, as a line across the panel."""
+def _level(panel: Panel, series: Series) -> list[str]:
+    """A number that holds along all steps, as a line across the panel, with the band that it reaches over."""
     if not series.finite:
         return []
+    look = panel.legend.style(series.last)
+    left, right = coordinate(panel.across.start - 5), coordinate(panel.across.end + 5)
     y = coordinate(panel.up.at(series.last.value))
-    across = f"M{coordinate(panel.across.start - 5)} {y}H{coordinate(panel.across.end + 5)}"
-    return [f'<g class="l{place}">', path(across, "theory" if series.last.origin == "closed form" else "level"), "</g>"]
+    band = ""
+    if isinstance(series.last, Gathered):
+        low, high = panel.up.at(series.last.least), panel.up.at(series.last.largest)
+        if low - high >= _HAIR:
+            band = f"M{left} {coordinate(low)}H{right}V{coordinate(high)}H{left}z"
+    kind = "level" if look.line.startswith("line") else look.line
+    return [f'<g class="{look.colour}">', path(band, "band"), path(f"M{left} {y}H{right}", kind), "</g>"]
 
 
 def _band(panel: Panel, rows: Sequence[Row]) -> str:
@@ -228,7 +244,7 @@ def _hover(panel: Panel, row: Row) -> tuple[float, float, str, str]:
     x, y = panel.point(row)
     if row.step is None:
         x = panel.across.end
-    where = " · ".join(filter(None, [row.split, layer_name(row.layer), variant(row), moment(panel.clock, row.step)]))
+    where = " · ".join(filter(None, [row.split, layer_name(row.layer), variant(row), when(row, panel.clock)]))
     return x, y, where, typeset(spoken(row))
 
 

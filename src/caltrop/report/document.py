@@ -8,53 +8,58 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from caltrop.report.cards import card_anchors, measure_section
+from caltrop.report.aggregate import Aggregated, aggregate, ends
+from caltrop.report.cards import card_anchor, measure_section
 from caltrop.report.explorer import explorer, explorer_data
-from caltrop.report.figure import chart_anchors, figure_section
+from caltrop.report.figure import Plot, figure_section, plots
 from caltrop.report.gallery import gallery
-from caltrop.report.gathered import gathered
 from caltrop.report.hover import Hover
 from caltrop.report.html import head, resource, write_html
 from caltrop.report.ledger import per_class_section, rows_table
+from caltrop.report.legend import Legend
 from caltrop.report.markup import esc, prose, script_json
 from caltrop.report.palette import layer_style, marker_definitions
-from caltrop.report.series import last_rows, layers_of, named, unseeded
+from caltrop.report.series import distinct, last_rows, layers_of, named, unseeded
 from caltrop.report.summary import MEANING, lede, tiles
 from caltrop.report.tables import which_step
 from caltrop.report.verdicts import claims_section, verdict_section
-from caltrop.rows import Study
+from caltrop.rows import Rows, Study
+
+_MOST_LINES = 1500  # of one table
 
 
 def page(study: Study) -> str:
     """The study as one HTML document that loads nothing and depends on nothing but `study`.
 
-    A study without steps gets profiles and tables only; one without pictures has no section for them.
+    A study without steps gets profiles and tables only; one without pictures has no section for them. More rows
+    than a page can show are gathered (seeds always, steps and layers where there are many), and the page says so.
     """
-    charted, told_charts = gathered(study.rows) if study.charts else ((), ())
-    drawn, told = gathered(study.rows, by_case=False)
-    notes = tuple(dict.fromkeys((*study.notes, *told, *told_charts)))
-    study = replace(study, rows=unseeded(drawn), notes=notes)
+    study = replace(study, rows=Rows.of(study.rows))
+    table = Rows.of(study.rows)
+    few = aggregate(table, clock=study.clock)
+    drawn = replace(study, rows=unseeded(few.rows))
+    legend = Legend(layers_of(drawn.rows), distinct(table, "origin") or ("trained",), few.groups)
     hover = Hover()
-    layers = layers_of(study.rows)
+    charts = plots(study, table)
+    figure = figure_section(charts, legend, study.clock, hover)
+    measures = measure_section(drawn, legend, hover)
     shown = gallery(study.pictures)
-    figure = figure_section(study, charted, layers_of([*study.rows, *charted]), hover)
-    measures = measure_section(study, hover)
     data = {"hover": hover.as_dict(), "explorer": explorer_data(shown, study.clock)}
-    anchors = {**card_anchors(study.rows), **chart_anchors(study.charts, charted)}
+    told = f'<p class="lede">{esc(" ".join(few.told))}</p>' if few.told else ""
     sections = [
-        ("figure", "The paper's figure", figure),
-        ("measures", "Measures", measures if study.rows else ""),
+        ("figure", "The paper’s figure", figure),
+        ("measures", "Measures", told + measures if study.rows else ""),
         ("means", "Class means", explorer(shown, study.clock) if study.pictures else ""),
-        ("claims", "What the claims mean", claims_section(study.verdicts) if study.verdicts else ""),
-        ("rows", "All numbers", _numbers(study)),
+        ("claims", "Claims", claims_section(study.verdicts, table) if study.verdicts else ""),
+        ("rows", "All numbers", _numbers(study, table, few)),
         ("provenance", "Where this came from", _provenance(study.provenance)),
     ]
     kept = [section for section in sections if section[2]]
     return "\n".join(
         [
-            head(study.title, layer_style(named(layers)), _script()),
-            f"<body>{marker_definitions(named(layers))}",
-            _header(study, kept, verdict_section(study.verdicts, anchors) if study.verdicts else ""),
+            head(study.title, layer_style(named(legend.layers)), _script()),
+            f"<body>{marker_definitions(named(legend.layers))}",
+            _header(study, drawn, kept, _verdicts(study, charts)),
             "<main>",
             *(f'<section id="{key}"><h2>{title}</h2>{body}</section>' for key, title, body in kept),
             "</main>",
@@ -77,23 +82,40 @@ def write_page(study: Study, path: str | os.PathLike[str]) -> Path:
     return write_html(page(study), path)
 
 
-def _header(study: Study, sections: Sequence[tuple[str, str, str]], verdicts: str) -> str:
-    judged = f'<section id="verdicts"><h2>Verdicts</h2>{verdicts}</section>' if verdicts else ""
+def _header(study: Study, drawn: Study, sections: Sequence[tuple[str, str, str]], verdicts: str) -> str:
     links = "".join(f'<li><a href="#{key}">{title}</a></li>' for key, title, _ in sections)
     notes = "".join(f"<li>{prose(note)}</li>" for note in study.notes)
     callout = f'<aside class="notes" aria-label="Notes"><ul>{notes}</ul></aside>' if notes else ""
     return (
         f'<header>{resource("mark.svg").strip()}<p class="brand">Caltrop</p><h1>{esc(study.title)}</h1>'
-        f'<p class="lede">{prose(lede(study))} {esc(MEANING)}</p>{judged}{callout}{tiles(study)}'
+        f'<p class="lede">{prose(lede(study))} {esc(MEANING)}</p>{verdicts}{callout}{tiles(drawn)}'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>'
     )
 
 
-def _numbers(study: Study) -> str:
+def _verdicts(study: Study, charts: Sequence[Plot]) -> str:
+    if not study.verdicts:
+        return ""
+    shown: dict[tuple[str, str], str] = {}
+    for plot in charts:
+        shown.setdefault((plot.chart.layer, plot.chart.measure), plot.anchor)
+    cards = {measure: card_anchor(measure) for measure in distinct(study.rows, "measure")}
+    return f'<section id="verdicts"><h2>Verdicts</h2>{verdict_section(study.verdicts, shown, cards)}</section>'
+
+
+def _numbers(study: Study, table: Rows, few: Aggregated) -> str:
+    """The last row of every series: by case where a table can hold that, gathered as in the charts otherwise."""
     if not study.rows:
         return ""
-    shown = which_step(study.rows, last_rows(study.rows), study.clock)
-    return f'<p class="lede">Shown: {esc(shown)}.</p>{rows_table(study)}{per_class_section(study)}'
+    ended = aggregate(ends(table), by_case=True, clock=study.clock)
+    if len(ended.rows) > _MOST_LINES:
+        ended = few
+    lasts = last_rows(unseeded(ended.rows))
+    told = " ".join(["", *(sentence for sentence in ended.told if "shown as" not in sentence)])
+    told = told.replace("Line:", "Value:").replace("band or whisker", "beside it")
+    shown = which_step(table, lasts, study.clock)
+    lede = f'<p class="lede">Shown: {esc(shown)}.{esc(told)}</p>'
+    return f"{lede}{rows_table(lasts, study.clock)}{per_class_section(study)}"
 
 
 def _provenance(provenance: Mapping[str, Any]) -> str:

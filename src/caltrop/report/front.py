@@ -9,9 +9,10 @@ from pathlib import Path
 
 from caltrop.report.html import document, write_html
 from caltrop.report.markup import esc
-from caltrop.report.numbers import typeset
-from caltrop.report.verdicts import anchor, measured, outcome
+from caltrop.report.verdicts import HEADS, SIGNS, claim_anchors, outcome, table, tally, verdict_row
 from caltrop.rows import OUTCOMES, Verdict
+
+_TITLE = "Records of neural collapse"
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,25 @@ class Entry:
     problem: str | None = None
 
 
-def front_page(entries: Sequence[Entry], title: str = "Records of neural collapse") -> str:
+def front_page(entries: Sequence[Entry], title: str = _TITLE) -> str:
     """All records with their verdicts as one self-contained page that links to their own."""
-    body = (
-        f'<p class="lede">{_count(entries)}</p>{_records(entries)}'
-        f'<section id="claims"><h2>All claims</h2>{_claims(entries)}</section>'
+    papers, claims = _papers(entries), _claims(entries)
+    parts = [
+        ("papers", "Papers", papers),
+        ("claims", "All claims", claims),
+        ("records", "Records", _records(entries)),
+    ]
+    kept = [part for part in parts if part[2]]
+    links = "".join(f'<li><a href="#{key}">{name}</a></li>' for key, name, _ in kept)
+    header = (
+        f'<p class="brand">Caltrop</p><h1>{esc(title)}</h1><p class="lede">{_summary(entries)}</p>{_problems(entries)}'
+        f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
     )
-    return document(title, f'<p class="brand">Caltrop</p><h1>{esc(title)}</h1>', body)
+    body = "".join(f'<section id="{key}"><h2>{name}</h2>{content}</section>' for key, name, content in kept)
+    return document(title, header, body)
 
 
-def write_front_page(
-    entries: Sequence[Entry], path: str | os.PathLike[str], title: str = "Records of neural collapse"
-) -> Path:
+def write_front_page(entries: Sequence[Entry], path: str | os.PathLike[str], title: str = _TITLE) -> Path:
     """Write `front_page(entries)` to `path`, whole or not at all.
 
     Raises:
@@ -49,44 +57,81 @@ def write_front_page(
     return write_html(front_page(entries, title), path)
 
 
-def _count(entries: Sequence[Entry]) -> str:
+def _summary(entries: Sequence[Entry]) -> str:
     verdicts = [verdict for entry in entries for verdict in entry.verdicts]
-    counts = ", ".join(f"{sum(v.outcome == o for v in verdicts)} {o}" for o in OUTCOMES)
-    damaged = sum(entry.problem is not None for entry in entries)
-    unread = f" {damaged} could not be read." if damaged else ""
-    return f"{len(entries)} records with {len(verdicts)} judged claims: {counts}.{unread}"
+    read = sum(entry.problem is None for entry in entries)
+    unread = len(entries) - read
+    damaged = f" {unread} could not be read." if unread else ""
+    return f"{_plural(read, 'record')}, with {tally(verdicts) if verdicts else 'no claims.'}{damaged}"
 
 
-def _records(entries: Sequence[Entry]) -> str:
-    return f'<ul class="records">{"".join(map(_record, entries))}</ul>'
+def _problems(entries: Sequence[Entry]) -> str:
+    """Records that could not be read stand where nobody overlooks them."""
+    items = "".join(
+        f"<li><b>{esc(entry.title)}</b> could not be read: {esc(entry.problem)}</li>"
+        for entry in entries
+        if entry.problem is not None
+    )
+    return f'<aside class="notes" aria-label="Records that could not be read"><ul>{items}</ul></aside>' if items else ""
 
 
-def _record(entry: Entry) -> str:
-    if entry.problem is not None:
-        return f'<li class="unread"><h3>{esc(entry.title)}</h3><p>{esc(entry.problem)}</p></li>'
-    facts = " · ".join(f"{esc(name)} {esc(value)}" for name, value in entry.facts.items())
-    tally = "".join(
-        f'<span class="outcome {kind}">{sum(v.outcome == kind for v in entry.verdicts)} {kind}</span>'
-        for kind in OUTCOMES
-        if any(v.outcome == kind for v in entry.verdicts)
+def _papers(entries: Sequence[Entry]) -> str:
+    """How often each outcome occurs in each paper."""
+    papers: dict[str, list[Verdict]] = {}
+    records: dict[str, int] = {}
+    for entry in entries:
+        for paper in dict.fromkeys(verdict.paper for verdict in entry.verdicts):
+            records[paper] = records.get(paper, 0) + 1
+        for verdict in entry.verdicts:
+            papers.setdefault(verdict.paper, []).append(verdict)
+    if not papers:
+        return ""
+    heads = "".join(f'<th scope="col" class="num">{outcome(name)}</th>' for name in OUTCOMES)
+    lines = "".join(
+        f'<tr><th scope="row">{esc(paper)}</th><td class="num">{records[paper]}</td>{_numbers(verdicts)}</tr>'
+        for paper, verdicts in papers.items()
     )
     return (
-        f'<li><h3><a href="{esc(entry.link)}">{esc(entry.title)}</a></h3><p class="name">{esc(entry.what)}</p>'
-        f'<p class="facts">{facts}</p><p class="tally">{tally or "no claims"}</p></li>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Outcomes by paper">'
+        '<table class="papers"><thead><tr>'
+        f'<th scope="col">Paper</th><th scope="col" class="num">Records</th>{heads}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _numbers(verdicts: Sequence[Verdict]) -> str:
+    found = [verdict.outcome for verdict in verdicts]
+    return "".join(
+        f'<td class="num">{f"{SIGNS[name]} {found.count(name)}" if name in found else "–"}</td>' for name in OUTCOMES
     )
 
 
 def _claims(entries: Sequence[Entry]) -> str:
-    lines = "".join(_claim(entry, verdict) for entry in entries for verdict in entry.verdicts)
-    return f'<ul class="verdicts">{lines}</ul>' if lines else "<p>No record here has claims.</p>"
-
-
-def _claim(entry: Entry, verdict: Verdict) -> str:
-    scale = entry.facts.get("scale", "")
-    where = " · ".join(filter(None, [verdict.paper, scale]))
-    return (
-        f'<li>{outcome(verdict)}<div><p class="says"><a href="{esc(entry.link)}#{esc(anchor(verdict))}">'
-        f"{esc(verdict.says)}</a></p>"
-        f'<p class="facts">{esc(where)} · measured <b>{esc(typeset(measured(verdict)))}</b> · expected '
-        f'<b>{esc(verdict.expected)}</b></p><p class="why">{esc(verdict.why)}</p></div></li>'
+    lines = "".join(
+        verdict_row(verdict, f'<p class="links">{_where(entry, verdict)}</p>', f"{entry.link}#{anchor}")
+        for entry in entries
+        for verdict, anchor in zip(entry.verdicts, claim_anchors(entry.verdicts), strict=True)
     )
+    return table(lines, HEADS) if lines else ""
+
+
+def _where(entry: Entry, verdict: Verdict) -> str:
+    facts = [entry.facts[name] for name in ("scale",) if name in entry.facts]
+    return esc(" · ".join([verdict.claim, *facts]))
+
+
+def _records(entries: Sequence[Entry]) -> str:
+    items = "".join(_record(entry) for entry in entries if entry.problem is None)
+    return f'<ul class="records">{items}</ul>' if items else ""
+
+
+def _record(entry: Entry) -> str:
+    facts = "".join(f"<div><dt>{esc(name)}</dt><dd>{esc(value)}</dd></div>" for name, value in entry.facts.items())
+    return (
+        f'<li><h3><a href="{esc(entry.link)}">{esc(entry.title)}</a></h3><p class="name">{esc(entry.what)}</p>'
+        f'<p class="tally">{tally(entry.verdicts)}</p><dl>{facts}</dl></li>'
+    )
+
+
+def _plural(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"

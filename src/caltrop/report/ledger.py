@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from caltrop.report.gathered import Gathered
 from caltrop.report.glossary import entry, place
 from caltrop.report.markup import esc
-from caltrop.report.numbers import brief, typeset
-from caltrop.report.series import last_rows, layer_name, layers_of, moment, splits_of, variant
+from caltrop.report.numbers import brief, number, typeset
+from caltrop.report.series import layer_name, layers_of, moment, splits_of, variant
 from caltrop.report.tables import cells
 from caltrop.rows import ClassValues, Row, Study
 
@@ -16,17 +17,19 @@ _FULL_UP_TO = 40
 _ENDS = 5
 
 
-def rows_table(study: Study) -> str:
+def rows_table(lasts: Sequence[Row], clock: str | None) -> str:
     """The last row of every series, complete; the script makes the headings sort."""
-    lasts = last_rows(study.rows)
     varied = any(variant(row) for row in lasts)
     stepped = len({row.step for row in lasts}) > 1
+    gathered = any(isinstance(row, Gathered) for row in lasts)
     heads = [("Layer", ""), ("Measure", ""), ("Symbol", ""), ("Split", "")]
     heads += [("Origin", "")] if varied else []
-    heads += [((study.clock or "step").capitalize(), "num")] if stepped else []
-    heads += [("Value", "num"), ("± 95 %", "num"), ("Resolution", "num"), ("At collapse", "num"), ("Remark", "")]
+    heads += [((clock or "step").capitalize(), "num")] if stepped else []
+    heads += [("Mean" if gathered else "Value", "num")]
+    heads += [("Least", "num"), ("Largest", "num"), ("Of", "")] if gathered else [("± 95 %", "num")]
+    heads += [("Resolution", "num"), ("At collapse", "num"), ("Remark", "")]
     head = "".join(f'<th scope="col" class="{kind}">{esc(name)}</th>' for name, kind in heads)
-    body = "".join(_line(row, varied, stepped) for row in lasts)
+    body = "".join(_line(row, varied, stepped, gathered) for row in lasts)
     return (
         '<div class="scroll tall" tabindex="0" role="region" aria-label="All rows of the last step">'
         f'<table class="ledger" id="ledger"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -52,7 +55,7 @@ def per_class_section(study: Study) -> str:
     )
 
 
-def _line(row: Row, varied: bool, stepped: bool) -> str:
+def _line(row: Row, varied: bool, stepped: bool, gathered: bool) -> str:
     one = cells(row)
     columns = [
         f"<td>{esc(layer_name(row.layer))}",
@@ -62,9 +65,18 @@ def _line(row: Row, varied: bool, stepped: bool) -> str:
     ]
     columns += [f"<td>{esc(variant(row) or row.origin)}"] if varied else []
     columns += [_number(moment(None, row.step).removeprefix("step "), row.step)] if stepped else []
+    columns.append(_number(one.value, row.value))
+    if not gathered:
+        columns.append(_number(one.half_width, row.half_width))
+    elif isinstance(row, Gathered):
+        columns += [
+            _number(number(row.least), row.least),
+            _number(number(row.largest), row.largest),
+            f"<td>{esc(row.of)}",
+        ]
+    else:
+        columns += ["<td>", "<td>", "<td>"]
     columns += [
-        _number(one.value, row.value),
-        _number(one.half_width, row.half_width),
         _number(one.resolution, row.resolution),
         _number(one.at_collapse, row.at_collapse),
         f'<td class="remark">{esc(one.remark)}',

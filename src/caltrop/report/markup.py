@@ -37,6 +37,11 @@ def shorten(text: str, most: int) -> str:
     return f"{text[:front]}…{text[len(text) - (most - 1 - front) :]}"
 
 
+def anchor_name(kind: str, name: str) -> str:
+    """`kind-name` as an identifier on the page, which must hold no space; the same for the same name."""
+    return f"{kind}-{'-'.join(_printable(name).split())}"
+
+
 def coordinate(value: int | float) -> str:
     """A drawing coordinate with one decimal, which is finer than a screen's pixel."""
     text = f"{value:.1f}"

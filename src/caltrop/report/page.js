@@ -157,6 +157,14 @@ all("#ledger th").forEach((head, column) => {
   });
 });
 
+// A link into a folded part unfolds it
+const reveal = () => {
+  const aim = document.getElementById(decodeURIComponent(location.hash.slice(1))), fold = aim?.closest("details:not([open])");
+  if (fold) { fold.open = true; aim.scrollIntoView(); }
+};
+on(window, "hashchange", reveal);
+reveal();
+
 // Paper has no buttons: unfold everything, fold again afterwards
 let folded = [];
 on(window, "beforeprint", () => { folded = all("details:not([open])"); folded.forEach((one) => { one.open = true; }); });

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from caltrop.report.curves import below_resolution
 from caltrop.report.drawing import WIDTH, Drawing, line, marks, path, svg, text
+from caltrop.report.gathered import Gathered, when
+from caltrop.report.legend import Legend
 from caltrop.report.markup import coordinate, shorten
 from caltrop.report.numbers import MISSING, brief, tick, typeset
-from caltrop.report.palette import MARKERS, dash
+from caltrop.report.palette import MARKERS
 from caltrop.report.scales import Scale, value_scale
-from caltrop.report.series import layer_name, layers_of, moment, named, reach, splits_of, spoken, variant
+from caltrop.report.series import layer_name, layers_of, named, reach, splits_of, spoken, variant
 from caltrop.rows import Row
 
 _NAMES, _VALUE, _LINE, _HEAD, _FOOT = 122.0, 50.0, 19.0, 20.0, 20.0
 _SPLIT_MARKERS = (MARKERS[0], MARKERS[2], MARKERS[1], MARKERS[3])
 
 
-def profile(rows: Sequence[Row], layers: tuple[str, ...], clock: str | None, label: str) -> Drawing:
-    """The last rows of one measure; `layers` fixes colours and markers across charts."""
+def profile(rows: Sequence[Row], legend: Legend, clock: str | None, label: str) -> Drawing:
+    """The last rows of one measure; `legend` fixes colours, markers and lines across charts."""
     splits = splits_of(rows)
     columns = len(splits) if len(splits) <= 2 else 0
     own = layers_of(rows)
     height = _HEAD + _LINE * len(own)
-    across = value_scale([row.value for row in rows], _wanted(rows), _NAMES + 6, WIDTH - 8 - _VALUE * columns)
+    values = [row.value for row in rows]
+    values += [end for row in rows if isinstance(row, Gathered) for end in (row.least, row.largest)]
+    across = value_scale(values, _wanted(rows), _NAMES + 6, WIDTH - 8 - _VALUE * columns)
     body = _frame(across, rows, height, labelled=columns > 0)
     body += _heads(splits, columns)
     points: list[tuple[float, float, str, str]] = []
     for index, layer in enumerate(own):
         y = _HEAD + _LINE * (index + 0.5)
         here = [row for row in rows if row.layer == layer]
-        body += _name(layer, layers, y)
-        body += _row(here, across, y, splits)
+        body += _name(here[0], legend, y)
+        body += _row(here, across, y, splits, legend)
         body += _values(here, y, splits[:columns])
         points += [_hover(row, across, y, clock) for row in here if not math.isnan(row.value)]
     return Drawing(svg(body, height + _FOOT, label, "profile"), tuple(points))
@@ -81,28 +86,28 @@ def _key(x: float, index: int) -> str:
     return path(marks([(x, 7.0)], _SPLIT_MARKERS[index % 4]), f"split{index % 4}")
 
 
-def _name(layer: str, layers: tuple[str, ...], y: float) -> list[str]:
+def _name(row: Row, legend: Legend, y: float) -> list[str]:
     """The layer's name after a piece of its line in the curves, which makes this chart their legend."""
-    place, count = layers.index(layer), named(layers)
-    last = place == count - 1
-    key = line([(1.0, y), (9.0, y), (17.0, y)])
+    last = legend.place(row.layer) == named(legend.layers) - 1
+    look = legend.style(replace(row, origin="trained"))
     return [
-        f'<g class="l{place} key">',
-        path(key, "line last" if place >= count - 1 else "line", dash(place, count)),
+        f'<g class="{look.colour} key">',
+        path(line([(1.0, y), (9.0, y), (17.0, y)]), look.line, look.dashes),
         "</g>",
-        text(22, y + 4, shorten(layer_name(layer), 16), "strong" if last else "name"),
+        text(22, y + 4, shorten(layer_name(row.layer), 16), "strong" if last else "name"),
     ]
 
 
-def _row(rows: Sequence[Row], across: Scale, y: float, splits: Sequence[str]) -> list[str]:
+def _row(rows: Sequence[Row], across: Scale, y: float, splits: Sequence[str], legend: Legend) -> list[str]:
     body = [path(line([(across.start - 4, y), (across.end + 4, y)]), "rule")]
     for row in rows:
         if math.isnan(row.value):
             continue
         index = splits.index(row.split) % 4
-        if row.origin == "closed form":
-            # no marker: a mark would look measured
-            body.append(path(f"M{coordinate(across.at(row.value))} {coordinate(y - 7)}v14", "theory"))
+        kind = legend.style(row).line
+        if not kind.startswith("line"):
+            # no marker: a mark would look measured on a network
+            body.append(path(f"M{coordinate(across.at(row.value))} {coordinate(y - 8)}v16", kind.split()[0]))
             continue
         ends = reach(row)
         if ends is not None and ends[1] > ends[0] and math.isfinite(row.value):
@@ -118,7 +123,7 @@ def _values(rows: Sequence[Row], y: float, splits: Sequence[str]) -> list[str]:
     body = []
     for index, split in enumerate(splits):
         here = [row for row in rows if row.split == split]
-        here = [row for row in here if row.origin != "closed form"] or here
+        here = [row for row in here if row.origin == here[0].origin]
         # several seeds or origins share a place: the column can hold one number, the markers show all
         words = typeset(brief(here[0].value)) if len(here) == 1 else "" if here else MISSING
         right = WIDTH - _VALUE * (len(splits) - 1 - index)
@@ -127,5 +132,5 @@ def _values(rows: Sequence[Row], y: float, splits: Sequence[str]) -> list[str]:
 
 
 def _hover(row: Row, across: Scale, y: float, clock: str | None) -> tuple[float, float, str, str]:
-    where = " · ".join(filter(None, [row.split, layer_name(row.layer), variant(row), moment(clock, row.step)]))
+    where = " · ".join(filter(None, [row.split, layer_name(row.layer), variant(row), when(row, clock)]))
     return across.at(row.value), y, where, typeset(spoken(row))

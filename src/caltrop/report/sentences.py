@@ -11,7 +11,6 @@ from caltrop.report.numbers import brief, step_number, typeset
 from caltrop.report.series import Series, layer_name, listed, moment, splits_of
 from caltrop.rows import Row
 
-
 _ROUNDING = 1e-9
 
 
@@ -96,12 +95,12 @@ def _elsewhere(series: Sequence[Series], main: Series) -> str:
     levels = [one for one in same if one.is_level and one.last.origin == "closed form"]
     others = [one for one in same if one.split != main.split and not one.is_level]
     ends = [f"{one.split} ends at {typeset(brief(one.finite[-1].value))}" for one in others[:2]]
-    theory = f"; the closed form is {_closed(levels[0].last.value)}" if levels else ""
+    theory = f"; the closed form is {closed(levels[0].last.value)}" if levels else ""
     return f" ({'; '.join([main.split, *ends])}){theory}" if ends else theory
 
 
-def _closed(value: float) -> str:
-    # a closed form is measured in float64 too: what is left of an exact 0 is rounding
+def closed(value: float) -> str:
+    """A closed form's value; what is measured of one is float64 too, and of an exact 0 rounding is left."""
     return "0 to rounding" if 0 < abs(value) < _ROUNDING else typeset(brief(value))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from caltrop.report.gathered import Gathered
 from caltrop.report.glossary import place
-from caltrop.report.numbers import number, step_number, with_spread
-from caltrop.rows import Row
+from caltrop.report.numbers import step_number, with_spread
+from caltrop.rows import Row, Rows
 
 WHOLE = "whole network"
 
@@ -68,25 +69,32 @@ def last_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
     )
 
 
+def distinct(rows: Iterable[Row], column: str) -> tuple[Any, ...]:
+    """What a column holds, each entry once, in order of first appearance."""
+    if isinstance(rows, Rows):
+        return rows.distinct(column)
+    return tuple(dict.fromkeys(getattr(row, column) for row in rows))
+
+
 def layers_of(rows: Iterable[Row]) -> tuple[str, ...]:
     """Layers in order of first appearance (order of execution); whole-network rows come last."""
-    layers = list(dict.fromkeys(row.layer for row in rows))
+    layers = distinct(rows, "layer")
     return tuple([layer for layer in layers if layer] + [layer for layer in layers if not layer])
 
 
 def splits_of(rows: Iterable[Row]) -> tuple[str, ...]:
     """Splits in order of first appearance."""
-    return tuple(dict.fromkeys(row.split for row in rows))
+    return distinct(rows, "split")
 
 
 def measures_of(rows: Iterable[Row]) -> tuple[str, ...]:
     """Measures in the glossary's order; unknown ones behind, in order of first appearance."""
-    return tuple(sorted(dict.fromkeys(row.measure for row in rows), key=place))
+    return tuple(sorted(distinct(rows, "measure"), key=place))
 
 
 def steps_of(rows: Iterable[Row]) -> tuple[int | float, ...]:
     """Distinct steps, ascending; empty for a single look."""
-    return tuple(sorted({row.step for row in rows if row.step is not None}))
+    return tuple(sorted({step for step in distinct(rows, "step") if step is not None}))
 
 
 def step_order(row: Row) -> float:
@@ -122,9 +130,7 @@ def reach(row: Row) -> tuple[float, float] | None:
 
 def spoken(row: Row) -> str:
     """The value with its half-width, or what a gathered row stands for."""
-    if isinstance(row, Gathered):
-        return f"{number(row.value)} ({row.reach()})"
-    return with_spread(row.value, row.half_width)
+    return row.says() if isinstance(row, Gathered) else with_spread(row.value, row.half_width)
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from caltrop.report.gathered import Gathered
 from caltrop.report.glossary import FAMILIES, badge, entry
 from caltrop.report.markup import esc
 from caltrop.report.numbers import brief, step_number, typeset
-from caltrop.report.sentences import focus
+from caltrop.report.sentences import closed, focus
 from caltrop.report.series import (
     Series,
     all_series,
+    distinct,
     layers_of,
     listed,
     measures_of,
@@ -42,7 +44,7 @@ def lede(study: Study) -> str:
     where = f" at {_count(layers, 'layer')} ({listed(layers)})" if layers else ""
     who = f" of {network}" if network else ""
     on = f", on {data}" if data else ""
-    return f"{what}{where}{who}{on}{_splits(study)}{_steps(study)}."
+    return f"{what}{where}{who}{on}{_splits(study)}{_steps(study)}{_seeds(study)}."
 
 
 def described(provenance: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -73,8 +75,12 @@ def _tile(main: Series, series: Sequence[Series], clock: str | None) -> str:
     facts = []
     if len(main.finite) > 1:
         facts.append(f"from {typeset(brief(main.finite[0].value))} at {moment(clock, main.finite[0].step)}")
-    others = [one for one in series if one.layer == main.layer and one.split != main.split and one.finite]
+    facts += [typeset(last.told())] if isinstance(last, Gathered) else []
+    same = [one for one in series if one.layer == main.layer and one.finite]
+    others = [one for one in same if one.split != main.split and one.last.origin == main.last.origin]
     facts += [f"{one.split}: {typeset(brief(one.finite[-1].value))}" for one in others[:1]]
+    theory = [one.last for one in same if one.last.origin == "closed form" != main.last.origin]
+    facts += [f"theory: {closed(row.value)}" for row in theory[:1]]
     facts += [f"exact collapse: {typeset(brief(last.at_collapse))}"] if last.at_collapse is not None else []
     where = " · ".join(filter(None, [main.layer, "" if main.split == "all" else main.split]))
     letter = badge(last.symbol, last.measure)
@@ -100,5 +106,12 @@ def _steps(study: Study) -> str:
     return f", at {len(steps)} steps from {moment(study.clock, steps[0])} to {step_number(steps[-1])}"
 
 
-def _count(things: Sequence[str], name: str) -> str:
+def _seeds(study: Study) -> str:
+    seeds = [seed for seed in distinct(study.rows, "seed") if seed is not None]
+    cases = [case for case in distinct(study.rows, "case") if case is not None]
+    parts = [_count(things, name) for things, name in ((cases, "case"), (seeds, "seed")) if len(things) > 1]
+    return f", for {' and '.join(parts)}" if parts else ""
+
+
+def _count(things: Sequence[object], name: str) -> str:
     return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"

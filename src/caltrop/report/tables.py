@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from caltrop.report.gathered import Gathered
 from caltrop.report.numbers import number, spread
 from caltrop.report.series import layer_name, moment, steps_of, variant
 from caltrop.rows import Row
@@ -41,8 +40,7 @@ def cells(row: Row) -> Cells:
 def remark(row: Row) -> str:
     """Reason and note; a missing value without a reason says that too."""
     reason = row.reason or ("no reason recorded" if not math.isfinite(row.value) else None)
-    gathered = row.reach() if isinstance(row, Gathered) and math.isfinite(row.value) else None
-    return "; ".join(part for part in (gathered, reason, row.note) if part)
+    return "; ".join(part for part in (reason, row.note) if part)
 
 
 def groups(rows: Iterable[Row]) -> dict[str, list[Row]]:
