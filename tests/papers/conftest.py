@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import pytest
+from papers import toy
+
+from caltrop.papers import registry
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """The toy experiment, registered as a user's package would register it; gone afterwards."""
+    registry.experiments()
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+    return registry.register(toy.experiment())
