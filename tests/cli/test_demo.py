@@ -1,81 +1,75 @@
+"""caltrop demo: one seed of papyan2020prevalence."""
+
 from __future__ import annotations
 
 import json
 
 import pytest
 
-from caltrop.record import read_study
-from caltrop.rows import Row, Study
+from caltrop.record import RunFolder
+
+TINY = {"per_class": 12, "test_per_class": 5, "widths": (8, 8), "points": 3, "epochs": 3, "batch_size": 32}
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """What the demo asks the training for; a small study comes back at once."""
-    seen: dict[str, object] = {}
+def tiny(monkeypatch):
+    """The demonstration at a size that takes a second; what it was asked for."""
+    from caltrop.papers import papyan2020prevalence as paper
 
-    def run_demo(**arguments):
-        seen.update(arguments)
-        rows = tuple(Row("head:input", "variability_ratio", "tr", 1.0 / step, step=step) for step in (1, 2))
-        return Study(rows=rows, clock="epoch", notes=("Training error is zero.",), provenance={"network": "mlp"})
+    asked: list[dict[str, object]] = []
+    whole = paper.demonstration
 
-    monkeypatch.setattr("caltrop.train.run_demo", run_demo)
-    return seen
+    def demonstration(network, **options):
+        asked.append({"network": network, **options})
+        _, fields = whole(network, **options)
+        return "smoke", {**fields, **TINY}
+
+    monkeypatch.setattr(paper, "demonstration", demonstration)
+    return asked
 
 
-def test_the_page_is_written_and_named_beside_what_happened(run, asked, workplace):
+def test_the_page_is_written_and_named_behind_notes_and_verdicts(run, tiny, workplace):
     ran = run("demo")
     assert ran.code == 0, ran.err
-    assert ran.out == "Training error is zero.\nrecord: results/demo/record.json\npage: results/demo/page.html\n"
+    assert ran.out.startswith("Training error")
+    assert ran.out.count("papyan2020prevalence/") == 5
+    assert ran.out.endswith("record: results/demo\npage: results/demo/page.html\n")
     assert (workplace / "results" / "demo" / "page.html").is_file()
-    provenance = read_study(workplace / "results" / "demo").provenance
-    assert provenance["network"] == "mlp"
+    provenance = RunFolder("results/demo").read().cells[0].provenance
     assert provenance["command"] == "caltrop demo"
     assert provenance["seconds"] >= 0
 
 
-def test_options_reach_the_training(run, asked):
-    ran = run(
-        "demo", "--network", "resnet", "--seed", "7", "--classes", "0", "1", "2", "3", "--per-class", "9", "--quick"
-    )
-    assert ran.code == 0, ran.err
-    assert asked == {"network": "resnet", "seed": 7, "classes": [0, 1, 2, 3], "per_class": 9, "quick": True}
+def test_options_reach_the_experiment(run, tiny):
+    run("demo", "--network", "resnet", "--seed", "7", "--classes", "0", "1", "2", "--per-class", "9", "--quick")
+    assert tiny == [{"network": "resnet", "quick": True, "classes": (0, 1, 2), "per_class": 9}]
+    (cell,) = RunFolder("results/demo").read().cells
+    assert (cell.seed, cell.config["classes"]) == (7, [0, 1, 2])
 
 
-def test_json_is_alone_on_stdout(run, asked):
+def test_json_is_alone_on_stdout(run, tiny):
     printed = json.loads(run("demo", "--json", "--out", "here").out)
-    assert [row["step"] for row in printed["rows"]] == [1, 2]
-    assert (printed["notes"], printed["page"]) == (["Training error is zero."], "here/page.html")
+    assert len(printed["verdicts"]) == 5
+    assert printed["page"] == "here/page.html"
+
+
+def test_a_finished_demo_is_shown_again_at_once(run, tiny, workplace):
+    first = run("demo").out
+    (cell,) = (workplace / "results" / "demo" / "cells").glob("*.json")
+    before = cell.read_bytes()
+    assert run("demo").out == first
+    assert cell.read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("argv", "why"),
     [
-        (["--network", "vgg"], "--network vgg is unknown; give mlp or resnet"),
+        (["--network", "vgg"], "network='vgg' is unknown; choose one of mlp, resnet"),
         (["--classes", "3", "3"], "at least two different digits"),
         (["--out", "taken"], "--out taken is a file"),
         (["--seed", "one"], "--seed"),
     ],
 )
-def test_what_cannot_be_is_refused_before_training(refuses, asked, workplace, argv, why):
+def test_what_cannot_be_is_refused_before_training(refuses, tiny, workplace, argv, why):
     (workplace / "taken").write_text("")
     assert why in refuses("demo", *argv)
-    assert asked == {}
-
-
-def test_ctrl_c_during_training_leaves_nothing(run, workplace, monkeypatch):
-    def interrupted(**_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("caltrop.train.run_demo", interrupted)
-    assert run("demo") == (130, "", "caltrop: interrupted; nothing is half-written.\n")
-    assert list(workplace.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_the_quick_demo_trains_and_draws(run, workplace):
-    ran = run("demo", "--quick", "--classes", "0", "1", "2", "--per-class", "20", "--out", "quick")
-    assert ran.code == 0, ran.err
-    assert "NC1 at head:input (training images) went from" in ran.out
-    study = read_study(workplace / "quick")
-    assert {row.split for row in study.rows} >= {"train", "test"}
-    assert study.clock == "epoch"

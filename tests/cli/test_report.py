@@ -48,4 +48,4 @@ def test_a_record_cut_short_is_refused(refuses, record):
 
 def test_a_record_of_a_newer_version_is_refused(refuses, record):
     (record / "record.json").write_text('{"format": 99, "rows": []}')
-    assert "a record of format 99; this version of Caltrop reads up to format 1" in refuses("report", "run")
+    assert "a record of format 99; this version of Caltrop reads up to format 2" in refuses("report", "run")

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from papers import toy
 
 from caltrop.papers import registry
+from papers import toy
 
 
 @pytest.fixture

@@ -14,12 +14,11 @@ import sys
 import time
 from pathlib import Path
 
-from papers import toy
-from papers.toy import digits
-
 from caltrop import papers
 from caltrop.papers import registry
 from caltrop.record import RunFolder
+from papers import toy
+from papers.toy import digits
 
 # what changes a disk, and so where a run can be torn apart
 OPERATIONS = ("open", "fsync", "replace", "unlink", "chmod", "mkdir")
@@ -34,7 +33,7 @@ def in_a_child(work, *, kill_after=None, die_at=None):
                 dying_at(die_at)
             work()
         except BaseException as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
             os._exit(1)
         os._exit(0)
     if kill_after is not None:
@@ -133,7 +132,7 @@ def main(where):
             told[name]["operations"] = at_every_operation(work, folder, expected)
         else:
             told[name]["killed"], told[name]["ends"] = at_random_moments(work, folder, expected, 50, 0.8 * seconds, 1)
-    print(json.dumps(told))
+    sys.stdout.write(json.dumps(told))
 
 
 if __name__ == "__main__":

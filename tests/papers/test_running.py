@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from papers import toy
-from papers.toy import NAME, digits
 
 from caltrop import papers
 from caltrop.papers import UnknownExperiment
 from caltrop.record import RunFolder
+from papers import toy
+from papers.toy import NAME, digits
 
 pytestmark = pytest.mark.usefixtures("toys")
 
