@@ -217,7 +217,9 @@ def _claim(name: str, says: str, measure: str, **more: object) -> Claim:
 
 
 _WHERE = "abstract"
-_TENFOLD = "ours: ordinary training to zero error moves it by a factor of two to five; ten needs the terminal phase"
+# Thresholds lie between recipes that collapse and one that stalls: a ResNet with weight decay 5e-4, whose training
+# error is zero and which ends at NC1 .097 (down fivefold), angle deviation .156 (twofold), NC3 .35.
+_TENFOLD = "ours: up to the terminal phase it falls five- to ninefold, and so it does where training stalls there"
 
 CLAIMS = (
     _claim(
@@ -238,7 +240,7 @@ CLAIMS = (
         quantity=over_seeds(Rows.last, **_last_layer("within_class_variability")),
         computes="NC1 of the training images at the head's input at the end, tr(Σ_W Σ_B⁺)/K",
         expected=at_most(0.05),
-        threshold="ours: at .05 the spread of a class is a few per cent of the distances between classes",
+        threshold="ours: recipes that collapse end at .03 or less, one that stalls at zero training error at .10",
     ),
     _claim(
         "angles-equalise",
@@ -248,7 +250,7 @@ CLAIMS = (
         quantity=over_seeds(_fall, **_last_layer("angle_deviation")),
         computes="mean over pairs of |cos + 1/(K−1)| after the first epoch, over that at the end",
         expected=at_least(3.0),
-        threshold="ours: the deviation ends at the sampling noise of the class means; a larger factor would test that",
+        threshold="ours: recipes that collapse move it five- to sevenfold, one that stalls less than twofold",
     ),
     _claim(
         "head-aligns",
@@ -258,7 +260,7 @@ CLAIMS = (
         quantity=over_seeds(Rows.last, **_last_layer("self_duality_gap")),
         computes="‖W/‖W‖ − M/‖M‖‖ at the end, in [0, 2]",
         expected=at_most(0.15),
-        threshold="ours: unaligned directions give √2, and .15 is a mean angle of about 9°",
+        threshold="ours: unaligned directions give √2, training that stalls .35; .15 is an angle of about 9°",
     ),
     _claim(
         "nearest-centre",
