@@ -8,16 +8,13 @@ import math
 def collapsed_simplex(num_classes: int) -> dict[str, float]:
     """Features equal within classes, class means a simplex around 0, the head parallel to them.
 
-    Angles are left out for two classes, whose centred means are opposite whatever happens.
+    Arrangement is left out for two classes, whose centred means are opposite and equally long whatever happens.
     """
     same = {
         "within_class_variability": 0.0,
         "variability_ratio": 0.0,
         "class_distance_normalized_variance": 0.0,
-        "norm_deviation": 0.0,
         "head_norm_deviation": 0.0,
-        "simplex_distance": 0.0,
-        "head_simplex_distance": 0.0,
         "self_duality_gap": 0.0,
         "duality_simplex_distance": 0.0,
         "nearest_centre_disagreement": 0.0,
@@ -25,8 +22,14 @@ def collapsed_simplex(num_classes: int) -> dict[str, float]:
         "accuracy": 1.0,
         "means_rank": float(num_classes - 1),
     }
-    angles = {"angle_deviation": 0.0, "head_angle_deviation": 0.0}
-    return same | (angles if num_classes > 2 else {})
+    arranged = {
+        "norm_deviation": 0.0,
+        "simplex_distance": 0.0,
+        "head_simplex_distance": 0.0,
+        "angle_deviation": 0.0,
+        "head_angle_deviation": 0.0,
+    }
+    return same | (arranged if num_classes > 2 else {})
 
 
 def collapsed_frame(num_classes: int) -> dict[str, float]:
@@ -42,7 +45,10 @@ def collapsed_frame(num_classes: int) -> dict[str, float]:
         if name not in ("self_duality_gap", "duality_simplex_distance")
     }
     gap = math.sqrt(2 - 2 * math.sqrt((num_classes - 1) / num_classes))
+    # angles of the head are those of its rows as they are: right ones
+    angles = {"head_angle_deviation": 1 / (num_classes - 1)} if num_classes > 2 else {}
     return kept | {
+        **angles,
         "self_duality_gap": gap,
         "orthogonal_frame_distance": 0.0,
         "head_orthogonal_frame_distance": 0.0,
