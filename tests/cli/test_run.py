@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
@@ -135,3 +136,22 @@ def test_papers_needs_no_records(run, workplace):
     assert ran.code == 0
     assert "no record here" in ran.out
     assert list(workplace.iterdir()) == []
+
+
+def test_a_full_disk_is_exit_code_3_and_what_is_there_stays_whole(run, workplace, monkeypatch):
+    run("run", NAME, "--scale", "smoke", "--out", "one")
+    before = {path: path.read_bytes() for path in (workplace / "one").rglob("*.json")}
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        ran = run("run", NAME, "--scale", "smoke", "--out", "one", "--force")
+    assert ran.code == 3
+    assert "the disk is full" in ran.err
+    assert "safe in one" in ran.err
+    assert "Traceback" not in ran.err
+    assert {path: path.read_bytes() for path in (workplace / "one").rglob("*.json")} == before
+    assert not list((workplace / "one").rglob("*.part"))
+    assert run("run", NAME, "--scale", "smoke", "--out", "one").code == 1

@@ -47,7 +47,7 @@ def run(
     executor: Executor | None = None,
     workers: int | None = None,
     device: str = "cpu",
-    progress: bool = False,
+    progress: bool = True,
     argv: Sequence[str] | None = None,
 ) -> JudgedRecord:
     """Run a paper's experiment and judge its claims.
@@ -69,6 +69,10 @@ def run(
         As in `caltrop.run_many`; a single cell runs in this process.
     device
         Where networks train: "cpu", "cuda", ….
+    progress
+        A bar on a terminal, lines elsewhere, on stderr.
+    argv
+        The command line, for the record; the process's own where None.
 
     Returns
     -------
