@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import os
-import pickle
 import sys
-import time
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from caltrop.record.cell_store import CellStore, function_name
-from caltrop.record.keys import cell_key
-from caltrop.record.spawn_pool import SpawnPool
+from caltrop.record.cell_store import CellStore, Found
+from caltrop.record.pending import NotSubmitted, Pending
+from caltrop.record.spawn_pool import SpawnPool, cores
+from caltrop.record.spawn_worker import check_may_start
+from caltrop.record.sweep_answer import Answer, answer, failure
+from caltrop.record.sweep_identity import configuration_key
 from caltrop.record.sweep_progress import SweepProgress
-
-_POLL_SECONDS = 0.05
+from caltrop.record.travel import check_travels
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One configuration and what came of it: `value`, or None and `error` in one line (`traceback` has the rest)."""
+    """One configuration and what came of it: `value`, or None and `error` in one line (`traceback` has the rest).
+
+    `key` is what its file in `out` is called.
+    """
 
     config: Any
     value: Any = None
     error: str | None = None
     traceback: str | None = None
+    key: str = ""
 
 
 def run_many(
@@ -65,7 +68,7 @@ def run_many(
     force
         Compute what lies in `out` again.
     on_done
-        Called with every cell as it is done, in this process.
+        Called with every cell as it is done, in this process. What it raises ends the sweep.
 
     Returns
     -------
@@ -75,118 +78,124 @@ def run_many(
     Raises
     ------
     TypeError
-        `fn` cannot travel to another process, or (with `out`) a configuration cannot be a key.
+        `fn` cannot travel to another process, or a configuration cannot be a key.
     ValueError
-        `workers` below 1, or `out` holds another function's results.
+        `workers` below 1, a configuration that is not finite, or `out` holds another function's results.
+    OSError
+        `out` cannot be created or listed.
+    RuntimeError
+        A script starts a sweep while a worker imports it.
     KeyboardInterrupt
-        Ctrl-C: running cells are ended at once, what is finished lies in `out`.
+        Ctrl-C: the default pool's workers are ended at once, another executor's waiting cells are cancelled; what
+        is finished lies in `out`.
     """
-    listed = list(configs)
+    check_may_start()
+    if isinstance(configs, str | Mapping):
+        raise TypeError(f"configs is one {type(configs).__name__}; give a list of configurations.")
     if workers is not None and workers < 1:
         raise ValueError(f"workers={workers} is impossible; give 1 or more.")
+    listed = list(configs)
+    keys = [configuration_key(config, f"configuration {index}") for index, config in enumerate(listed)]
+    check_travels(fn, listed, executor)
     store = None if out is None else CellStore.of(out, fn)
-    keys = [_key(index, config, store) for index, config in enumerate(listed)]
-    first = {key: index for index, key in reversed(list(enumerate(keys)))}
-    if not listed:
-        return []
-    task = fn if store is None else partial(store.compute, fn, force=force)
-    own = SpawnPool(min(workers or os.cpu_count() or 1, len(first))) if executor is None else None
-    chosen = own or executor
-    if isinstance(chosen, SpawnPool | ProcessPoolExecutor):
-        try:
-            _check_travels(fn)
-        except TypeError:
-            if own is not None:
-                own.stop()
-            raise
-    done: dict[Any, Cell] = {}
-    futures: dict[Any, Any] = {}
-    try:
-        with SweepProgress(len(first), shown=progress) as shown:
-            futures = {key: _submitted(chosen, task, listed[index]) for key, index in first.items()}
-            for key in _as_completed(futures):
-                done[key] = _cell(listed[first[key]], futures[key])
-                shown.after(failed=done[key].error is not None)
-                if on_done is not None:
-                    on_done(done[key])
-    except BaseException:
-        for future in futures.values():
-            getattr(future, "cancel", lambda: None)()
-        if own is not None:
-            own.stop()
-        raise
-    if own is not None:
-        own.shutdown()
-    return [
-        Cell(config, done[key].value, done[key].error, done[key].traceback)
-        for config, key in zip(listed, keys, strict=True)
-    ]
+    distinct = dict(zip(keys, listed, strict=True))
+    found = Found({}, ()) if store is None else store.find(distinct)
+    for note in found.notes:
+        sys.stderr.write(f"caltrop: {note}\n")
+    done: dict[str, Cell] = {}
+
+    def finish(key: str, got: Answer) -> None:
+        done[key] = Cell(distinct[key], got.value, got.error, got.traceback, key)
+        if on_done is not None:
+            on_done(done[key])
+
+    if not force:
+        for key, value in found.values.items():
+            finish(key, Answer(value))
+    todo = {key: config for key, config in distinct.items() if key not in done}
+    if todo:
+        with (
+            SweepProgress(len(distinct), found=len(done), shown=progress) as shown,
+            _executor(executor, workers, len(todo)) as chosen,
+            closing(_answers(chosen, partial(answer, fn), todo, store, force)) as answers,
+        ):
+            for key, got in answers:
+                shown.after(got.error)
+                finish(key, got)
+    return [replace(done[key], config=config) for key, config in zip(keys, listed, strict=True)]
 
 
-def _key(index: int, config: Any, store: CellStore | None) -> Any:
-    try:
-        key = cell_key(config)
-    except (TypeError, ValueError) as error:
-        if store is None:
-            return ("unkeyed", index)  # anything may be computed; only equal ones are then computed twice
-        raise type(error)(f"configuration {index}: {error}") from error
-    if store is not None:
-        store.check(config)
-    return key
-
-
-def _check_travels(fn: Callable[..., Any]) -> None:
-    inner = fn
-    while isinstance(inner, partial):
-        inner = inner.func
-    interactive = getattr(inner, "__module__", None) == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
-    try:
-        pickle.dumps(fn)
-    except Exception as error:
-        reason = str(error)
-    else:
-        reason = "it was defined in an interactive session" if interactive else ""
-    if reason:
-        raise TypeError(
-            f"{function_name(fn)} cannot be found by another process ({reason}). Put the function into a module, or "
-            "pass executor=concurrent.futures.ThreadPoolExecutor()."
-        )
-
-
-def _submitted(executor: Any, task: Callable[[Any], Any], config: Any) -> Any:
-    """The executor's future; a failing submission is a failing cell."""
-    try:
-        return executor.submit(task, config)
-    except Exception as error:
-        future: Future[Any] = Future()
-        future.set_exception(error)
-        return future
-
-
-def _as_completed(futures: dict[Any, Any]) -> Iterator[Any]:
-    """Keys in the order in which their futures are done, whatever kind of futures they are."""
-    if all(isinstance(future, Future) for future in futures.values()):
-        keys = {id(future): key for key, future in futures.items()}
-        for future in concurrent.futures.as_completed(futures.values()):
-            yield keys[id(future)]
+@contextmanager
+def _executor(given: Executor | Any | None, workers: int | None, cells: int) -> Iterator[Executor | Any]:
+    """The executor that was given, or a pool of our own, which ends with the block: at once if that is left early."""
+    if given is not None:
+        yield given
         return
-    waiting = dict(futures)
-    while waiting:
-        ready = [key for key, future in waiting.items() if future.done()]
-        for key in ready:
-            del waiting[key]
-            yield key
-        if waiting and not ready:
-            time.sleep(_POLL_SECONDS)
-
-
-def _cell(config: Any, future: Any) -> Cell:
+    pool = SpawnPool(min(workers or cores(), cells))
     try:
-        return Cell(config, future.result())
-    except KeyboardInterrupt:
+        yield pool
+    except BaseException:
+        pool.stop()
         raise
-    except BaseException as error:
-        told = " ".join(str(error.args[0] if isinstance(error, KeyError) and error.args else error).split())
-        notes: Sequence[str] = getattr(error, "__notes__", ())
-        trace = "\n".join(notes) or "".join(traceback.format_exception(error))
-        return Cell(config, None, f"{type(error).__name__}: {told}" if told else type(error).__name__, trace)
+    pool.shutdown()
+
+
+def _answers(
+    executor: Executor | Any,
+    task: Callable[..., Answer],
+    todo: Mapping[str, Any],
+    store: CellStore | None,
+    force: bool,
+) -> Generator[tuple[str, Answer]]:
+    """Every cell's answer as it comes.
+
+    A cell that another sweep computes now is put behind all others, and waited for then: so two sweeps that share a
+    folder share the work. What somebody else's executor loses is tried once more at the end, alone: dask gives up
+    all that waited on a worker whose death one of them caused, and loses what was done there.
+    """
+    pending = Pending()
+    lost = []
+
+    def submit(works: Mapping[str, Any], wait: bool) -> None:
+        pending.submit(executor, task, {key: (config, store, force, wait) for key, config in works.items()})
+
+    try:
+        submit(todo, wait=False)
+        while len(pending):
+            key, future = pending.next()
+            got = _answer_of(future)
+            if got.in_use:
+                submit({key: todo[key]}, wait=True)
+            elif _is_lost(executor, future):
+                lost.append(key)
+            else:
+                yield key, got
+        for key in lost:
+            submit({key: todo[key]}, wait=True)
+            yield key, _answer_of(pending.next()[1])
+    finally:
+        pending.cancel()
+
+
+def _answer_of(future: Future[Answer] | Any) -> Answer:
+    if isinstance(future, Future) and not future.cancelled():
+        # not result(): a Ctrl-C of the worker's is no Ctrl-C here
+        error = future.exception()
+        return future.result() if error is None else failure(error)
+    try:
+        got: Answer = future.result()
+    except Exception as error:
+        return failure(error)
+    return got
+
+
+def _is_lost(executor: Executor | Any, future: Future[Answer] | Any) -> bool:
+    """Whether the executor failed, not the cell, in a way that may have been another cell's fault.
+
+    Our own pool's cells die alone, the standard library's pool is broken for good, and a job of a queue is a process.
+    """
+    if isinstance(executor, SpawnPool | ProcessPoolExecutor):
+        return False
+    if not isinstance(future, Future) or isinstance(future, NotSubmitted) or future.cancelled():
+        return False
+    return isinstance(future.exception(), Exception)

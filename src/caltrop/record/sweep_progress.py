@@ -11,16 +11,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 # lines of a log, not of a screen
 _LINE_SECONDS = 10.0
+_REASON_LENGTH = 160
 
 
 class SweepProgress:
     """Counts cells as they are done: nothing if not `shown`, a bar on a terminal, else a line now and then."""
 
-    def __init__(self, cells: int, *, shown: bool) -> None:
-        self.cells, self.shown = cells, shown
-        self.done = self.failed = 0
+    def __init__(self, cells: int, *, found: int = 0, shown: bool) -> None:
+        self.cells, self.found, self.shown = cells, found, shown
+        self.done, self.failed = found, 0
         self._bar: Progress | None = None
-        self._last = -_LINE_SECONDS
+        self._last = time.monotonic()
 
     def __enter__(self) -> SweepProgress:
         if self.shown and sys.stderr.isatty():
@@ -34,9 +35,10 @@ class SweepProgress:
                 transient=True,
             )
             self._bar.start()
-            self._task = self._bar.add_task("cells", total=self.cells, state="")
+            self._task = self._bar.add_task("cells", total=self.cells, completed=self.found, state="")
         elif self.shown:
-            self._say(f"{self.cells} cells to compute")
+            there = f", {self.found} found in the folder" if self.found else ""
+            self._say(f"cells to compute: {self.cells - self.found}{there}")
         return self
 
     def __exit__(
@@ -48,16 +50,17 @@ class SweepProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def after(self, *, failed: bool) -> None:
-        """One more cell is done."""
+    def after(self, error: str | None) -> None:
+        """One more cell is done, or failed with `error`."""
         self.done += 1
-        self.failed += failed
+        self.failed += error is not None
         state = f"{self.failed} failed" if self.failed else ""
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done, state=state)
-        elif self.shown and (failed or self.done == self.cells or time.monotonic() - self._last >= _LINE_SECONDS):
+        elif self.shown and (error or self.done == self.cells or time.monotonic() - self._last >= _LINE_SECONDS):
             self._last = time.monotonic()
-            self._say(f"{self.done} of {self.cells} cells{f', {state}' if state else ''}")
+            reason = f" ({error[:_REASON_LENGTH]})" if error else ""
+            self._say(f"{self.done} of {self.cells} cells{f', {state}{reason}' if state else ''}")
 
     def _say(self, line: str) -> None:
         sys.stderr.write(line + "\n")
