@@ -70,9 +70,9 @@ def test_a_list_by_claim_alone_stands_for_every_scale(run, results, workplace):
     [
         (
             lambda e: e.update({f"{NAME}/is-zero": "reproduced"}),
-            "is-zero (smoke, results/a): contradicted, expected",
+            "is-zero (a): contradicted, expected",
         ),
-        (lambda e: e.pop(f"{NAME}/unknown"), "unknown (smoke, results/a): inconclusive, and not in the list"),
+        (lambda e: e.pop(f"{NAME}/unknown"), "unknown (a): inconclusive, and not in the list"),
         (lambda e: e.update({"x2020y/z": "reproduced"}), "x2020y/z: no record, expected reproduced"),
     ],
 )
@@ -162,3 +162,19 @@ def test_report_names_a_record_that_cannot_be_read_on_the_front_page(run, result
     ran = run("report", "results")
     assert ran.code == 0
     assert "not a whole JSON file" in (results / "index.html").read_text()
+
+
+def test_a_record_that_the_list_does_not_name_is_told_and_left_out(run, results, workplace):
+    (workplace / "expected.json").write_text(run("check", "results", "--json").out)
+    papers.run(NAME, "smoke", 5, out=results / "mine", progress=False)
+    ran = run("check", "results", "--expect", "expected.json")
+    assert ran.code == 0, ran.out
+    assert "mine: not in the list, left out" in ran.out
+
+
+def test_a_record_that_is_gone_differs_from_the_list(run, results, workplace):
+    (workplace / "expected.json").write_text(run("check", "results", "--json").out)
+    (results / "a" / "run.json").unlink()
+    ran = run("check", "results", "--expect", "expected.json")
+    assert ran.code == 1
+    assert "toy2020halving/is-zero (a): no record, expected contradicted" in ran.out

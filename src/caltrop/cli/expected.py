@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-Claimed = tuple[str, str | None]
+OUTCOMES = ("reproduced", "contradicted", "inconclusive")
 
 
-def read_expected(path: Path) -> dict[Claimed, str]:
-    """Outcomes by (claim, scale) from what `caltrop check --json` printed, or from {claim: outcome}.
+@dataclass(frozen=True)
+class Expected:
+    """One line of the list; a record of None stands for every record."""
 
-    A scale is None where the file names none: it then stands for every scale.
+    claim: str
+    outcome: str
+    record: str | None = None
+
+    def is_about(self, entry: Mapping[str, Any]) -> bool:
+        """Whether it speaks of this verdict."""
+        return self.claim == entry["claim"] and self.record in (None, entry["record"])
+
+    def __str__(self) -> str:
+        return self.claim if self.record is None else f"{self.claim} ({self.record})"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs from the list, and records that the list says nothing of."""
+
+    differences: tuple[str, ...]
+    unlisted: tuple[str, ...]
+
+
+def read_expected(path: Path) -> tuple[Expected, ...]:
+    """The lines of what `caltrop check --json` printed, or of {claim: outcome}.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -25,45 +48,40 @@ def read_expected(path: Path) -> dict[Claimed, str]:
         held = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"--expect {path} is not JSON: {error}") from error
-    return {claim: _outcome(path, claim, outcome) for claim, outcome in _pairs(path, held)}
+    lines = _lines(path, held)
+    for line in lines:
+        if line.outcome not in OUTCOMES:
+            raise ValueError(
+                f"--expect {path}: {line.claim} is {line.outcome!r}, which is none of {', '.join(OUTCOMES)}."
+            )
+    return lines
 
 
-def differences(expected: Mapping[Claimed, str], entries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One sentence for each outcome that is not the expected one, is missing, or was not expected at all."""
+def compare(expected: Sequence[Expected], entries: Sequence[Mapping[str, Any]]) -> Comparison:
+    """One sentence for each outcome that differs, is missing, or is new in a record that the list names."""
     told = []
-    met = set()
-    for entry in entries:
-        claim, scale, outcome = entry["claim"], entry["scale"], entry["outcome"]
-        key = (claim, scale) if (claim, scale) in expected else (claim, None)
-        where = f"{claim} ({scale}, {entry['record']})"
-        if key not in expected:
-            told.append(f"{where}: {outcome}, and not in the list")
-            continue
-        met.add(key)
-        if expected[key] != outcome:
-            told.append(f"{where}: {outcome}, expected {expected[key]}; {entry['why']}")
-    absent = [key for key in expected if key not in met]
-    return told + [
-        f"{claim}{f' ({scale})' if scale else ''}: no record, expected {expected[claim, scale]}"
-        for claim, scale in absent
-    ]
+    named = {line.record for line in expected}
+    listed = [entry for entry in entries if None in named or entry["record"] in named]
+    for entry in listed:
+        where = f"{entry['claim']} ({entry['record']})"
+        about = [line for line in expected if line.is_about(entry)]
+        if not about:
+            told.append(f"{where}: {entry['outcome']}, and not in the list")
+        elif about[0].outcome != entry["outcome"]:
+            told.append(f"{where}: {entry['outcome']}, expected {about[0].outcome}; {entry['why']}")
+    told += [f"{line}: no record, expected {line.outcome}" for line in expected if not any(map(line.is_about, entries))]
+    unlisted = {entry["record"]: None for entry in entries if entry not in listed}
+    return Comparison(tuple(told), tuple(unlisted))
 
 
-def _pairs(path: Path, held: Any) -> list[tuple[Claimed, Any]]:
+def _lines(path: Path, held: Any) -> tuple[Expected, ...]:
     if isinstance(held, dict) and isinstance(held.get("verdicts"), list):
         entries = held["verdicts"]
         if all(isinstance(entry, dict) and "claim" in entry and "outcome" in entry for entry in entries):
-            return [((str(entry["claim"]), entry.get("scale")), entry["outcome"]) for entry in entries]
+            return tuple(Expected(entry["claim"], entry["outcome"], entry.get("record")) for entry in entries)
     elif isinstance(held, dict) and all(isinstance(value, str) for value in held.values()):
-        return [((claim, None), outcome) for claim, outcome in held.items()]
+        return tuple(Expected(claim, outcome) for claim, outcome in held.items())
     raise ValueError(
         f'--expect {path} must hold {{"verdicts": [{{"claim", "outcome"}}, ...]}}, as caltrop check --json prints, '
         "or {claim: outcome}."
     )
-
-
-def _outcome(path: Path, claim: Claimed, outcome: Any) -> str:
-    outcomes = ("reproduced", "contradicted", "inconclusive")
-    if outcome not in outcomes:
-        raise ValueError(f"--expect {path}: {claim[0]} is {outcome!r}, which is none of {', '.join(outcomes)}.")
-    return str(outcome)
