@@ -95,8 +95,8 @@ def verdicts(paper: str = "papyan2020prevalence") -> tuple[Verdict, ...]:
             INCONCLUSIVE,
             None,
             "at most 0.15",
-            "precondition unmet (weight decay had time to act: at least 5 weight-decay times): seed 1 had 3.2 and seed 2 "
-            "had 3.1 weight-decay times, so missing alignment would only mean that it is too early",
+            "precondition unmet (weight decay had time to act: at least 5 weight-decay times): seed 1 had 3.2 and "
+            "seed 2 had 3.1 weight-decay times, so missing alignment would only mean that it is too early",
             says="The rows of the head align with the class means (self-duality, NC3).",
             where="abstract",
             quantity="‖W/‖W‖ − M/‖M‖‖ at the end, in [0, 2]",
@@ -147,11 +147,13 @@ def sweep_study() -> Study:
     )
 
 
+@functools.cache
 def wide_study() -> Study:
     """A million rows: 20 seeds, 2 splits, 25 layers, 25 measures, 40 steps."""
     return _grid(seeds=20, splits=("train", "test"), layers=25, measures=25, steps=40)
 
 
+@functools.cache
 def long_study() -> Study:
     """A million rows: 1 seed, 10 layers, 10 measures, 10 000 steps."""
     return _grid(seeds=1, splits=("train",), layers=10, measures=10, steps=10_000)

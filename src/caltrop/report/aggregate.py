@@ -31,11 +31,27 @@ _COLUMNS = tuple(column.name for column in fields(Row))
 
 @dataclass(frozen=True)
 class Aggregated:
-    """The rows to draw; `told` says what they gather; `groups` names the group of each layer where there are any."""
+    """The rows to draw, and what they gather.
+
+    `seeds` and `cases` count what was gathered into one (0 for nothing); `steps` and `layers` are sentences about
+    groups, empty where there are none; `groups` names the group of each layer.
+    """
 
     rows: tuple[Row, ...]
-    told: tuple[str, ...] = ()
+    seeds: int = 0
+    cases: int = 0
+    steps: str = ""
+    layers: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
+
+    def told(self, table: bool = False) -> tuple[str, ...]:
+        """What a reader must know, in sentences: beside charts, or beside a table of last steps."""
+        seeds = f"Line: mean over {self.seeds} seeds; band or whisker: least to largest."
+        if table:
+            seeds = f"Mean over {self.seeds} seeds, with the least and the largest of them."
+        cases = f"The {self.cases} cases of the sweep are shown as one: mean, least and largest of them."
+        steps = "" if table else self.steps
+        return tuple(filter(None, (seeds if self.seeds else "", cases if self.cases else "", steps, self.layers)))
 
 
 def aggregate(rows: Sequence[Row], *, by_case: bool = False, clock: str | None = None) -> Aggregated:
@@ -56,8 +72,15 @@ def aggregate(rows: Sequence[Row], *, by_case: bool = False, clock: str | None =
     summed = _Summed.of(table, _combined([*fixed, layers.codes, steps]), layers.names if layers.told else None)
     if len(summed.starts) - 1 == len(table):
         return Aggregated(tuple(rows))
-    told = [*_told(summed, by_case), *filter(None, [told_steps, layers.told])]
-    return Aggregated(tuple(summed.rows(by_case)), tuple(told), layers.names if layers.told else {})
+    seeds, cases = summed.total("seed"), summed.total("case")
+    return Aggregated(
+        tuple(summed.rows(by_case)),
+        seeds if seeds > 1 else 0,
+        cases if cases > 1 and not by_case else 0,
+        told_steps,
+        layers.told,
+        layers.names if layers.told else {},
+    )
 
 
 def ends(rows: Sequence[Row]) -> Rows:
@@ -94,8 +117,7 @@ class _LayerGroups:
         for place, layer in enumerate(named[:-1]):
             parts.setdefault(place * (most - 1) // (len(named) - 1), []).append(layer)
         for part in parts.values():
-            title = part[0] if len(part) == 1 else f"{part[0]} … {part[-1]}"
-            names.update(dict.fromkeys(part, title))
+            names.update(dict.fromkeys(part, _spanning(part[0], part[-1])))
         codes, first = np.unique(table.codes("layer"), return_index=True)
         titles = list(dict.fromkeys(names.values()))
         by_code = np.zeros(int(codes.max()) + 1, dtype=np.int64)
@@ -240,12 +262,13 @@ def _step_groups(table: Rows, most: int, clock: str | None) -> tuple[Int64[np.nd
     return np.where(known, groups[np.minimum(np.searchsorted(distinct, steps), len(distinct) - 1)] + 1, 0), told
 
 
-def _told(summed: _Summed, by_case: bool) -> list[str]:
-    seeds, cases = summed.total("seed"), summed.total("case")
-    told = [f"Line: mean over {seeds} seeds; band or whisker: least to largest."] if seeds > 1 else []
-    if cases > 1 and not by_case:
-        told.append(f"The {cases} cases of the sweep are drawn as one: mean, least and largest of them.")
-    return told
+def _spanning(first: str, last: str) -> str:
+    """`blocks.3 … 5`: both ends of a group of layers, the second without the modules that it shares with the first."""
+    if first == last:
+        return first
+    here, there = first.split("."), last.split(".")
+    shared = next(place for place, name in enumerate(there) if here[place : place + 1] != [name])
+    return f"{first} … {'.'.join(there[shared:])}"
 
 
 def _combined(codes: Sequence[np.ndarray]) -> Int64[np.ndarray, "rows"]:

@@ -14,7 +14,7 @@ from caltrop.report.markup import coordinate, shorten
 from caltrop.report.numbers import brief, tick, typeset
 from caltrop.report.palette import MARKERS
 from caltrop.report.scales import Scale, step_scale, value_scale
-from caltrop.report.sentences import closed, focus
+from caltrop.report.sentences import closed, focus, is_rounded
 from caltrop.report.series import Series, layer_name, reach, splits_of, spoken, steps_of, variant
 from caltrop.rows import Row
 
@@ -22,7 +22,7 @@ _LEFT, _GAP, _RIGHT = 43.0, 11.0, 5.0
 _NEGLIGIBLE = 1e-3  # a closed form smaller than that share of the least measured value stands on the edge
 _HAIR = 1.5  # a ribbon thinner than its line cannot be seen
 _TITLE, _PLOT, _FOOT = 18.0, 118.0, 34.0
-_MOST_MARKERS = 60  # on one line; more would hide it
+_MOST_MARKERS = 30  # on one line; more would touch each other
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def curves(series: Sequence[Series], legend: Legend, clock: str | None, label: s
 
 def footnotes(series: Sequence[Series]) -> str:
     """What unusual marks mean, only where they occur."""
-    rows = [row for one in series for row in one.rows]
+    rows = [row for one in series if not one.is_level for row in one.rows]
     scale = _up(rows, 0.0, 1.0)
     notes = []
     if any(below_resolution(row) for row in rows):
@@ -92,7 +92,7 @@ def _up(rows: Sequence[Row], start: float, end: float) -> Scale:
     ideals = [row.at_collapse for row in rows if row.at_collapse is not None]
     resolutions = [row.resolution for row in rows if row.resolution is not None and below_resolution(row)]
     values = [row.value for row in rows if row.origin != "closed form"]
-    values += [end for row in rows if isinstance(row, Gathered) for end in (row.least, row.largest)]
+    values += [end for row in rows if isinstance(row, Gathered) and row.origin != "closed form" for end in row.ends]
     theory = [row.value for row in rows if row.origin == "closed form" and _within_reach(row.value, values)]
     return value_scale(values or theory, [*theory, *ideals, *resolutions], start, end)
 
@@ -135,10 +135,11 @@ def _labels(panels: dict[str, Panel], series: Sequence[Series]) -> list[str]:
     """Words beside the lines across: the value at exact collapse, and what theory gives, for the last layer."""
     taken: list[tuple[float, float]] = []
     body = []
-    for words, value in _wanted(panels, series):
+    for words, value, splits in _wanted(panels, series):
         wide = 6.0 * len(words)
         places: list[tuple[int, int, float, float]] = []
-        for split, panel in panels.items():
+        for split in splits:
+            panel = panels[split]
             drawn = [spot for one in series if one.split == split and not one.is_level for spot in _sampled(panel, one)]
             for x in (panel.across.start - 2, panel.across.end + 2 - wide):
                 for y in (panel.up.at(value) - 5, panel.up.at(value) + 13):
@@ -153,17 +154,25 @@ def _labels(panels: dict[str, Panel], series: Sequence[Series]) -> list[str]:
     return body
 
 
-def _wanted(panels: dict[str, Panel], series: Sequence[Series]) -> list[tuple[str, float]]:
+def _wanted(panels: dict[str, Panel], series: Sequence[Series]) -> list[tuple[str, float, tuple[str, ...]]]:
+    """What stands beside a line across: words, the line's value, and in which splits it is drawn."""
     main = focus(series)
-    wanted = []
+    wanted: list[tuple[str, float, tuple[str, ...]]] = []
     ideal = None if main is None else main.last.at_collapse
     if ideal is not None and math.isfinite(ideal):
         below_axis = any(panel.up.kind == "log" for panel in panels.values()) and ideal <= 0
-        wanted.append((f"{'↓ ' if below_axis else ''}exact collapse: {typeset(brief(ideal))}", ideal))
-    levels = [one.last for one in series if one.is_level and one.finite and one.last.origin == "closed form"]
-    if main is not None and not main.is_level:
-        levels = [row for row in levels if row.layer == main.layer and row.value != ideal]
-    return wanted + [(f"theory: {closed(row.value)}", row.value) for row in levels[:1]]
+        wanted.append((f"{'↓ ' if below_axis else ''}exact collapse: {typeset(brief(ideal))}", ideal, tuple(panels)))
+    # several lines of theory say their values on hover
+    if main is None or main.last.case is not None:
+        return wanted
+    levels = [one for one in series if one.is_level and one.finite and one.last.origin == "closed form"]
+    levels = [one for one in levels if one.layer == main.layer and not is_rounded(one.last.value, ideal)]
+    if levels:
+        value = levels[0].last.value
+        wanted.append(
+            (f"theory: {closed(value)}", value, tuple(one.split for one in levels if one.last.value == value))
+        )
+    return wanted
 
 
 def _sampled(panel: Panel, series: Series) -> list[tuple[float, float]]:
@@ -187,10 +196,11 @@ def _series(panel: Panel, series: Series) -> list[str]:
     hollow += marks([panel.point(row) for row in series.rows if math.isinf(row.value)], MARKERS[3])
     course = line([panel.point(row) if math.isfinite(row.value) else None for row in series.rows])
     kind = look.line
-    if len(finite) > _MOST_MARKERS and kind.startswith("line"):
+    if len(finite) > _MOST_MARKERS:
         kind = kind.replace("line", "course")
     # the style sheet gives markers to the lines of layers; cases, and a point alone on a line without, need their own
-    dots = kind.startswith("line") if look.colour.startswith("k") else len(finite) == 1 and not kind.startswith("line")
+    marked = kind.startswith(("line", "solved")) and len(finite) <= _MOST_MARKERS
+    dots = marked if look.colour.startswith("k") else len(finite) == 1 and not marked
     # hollow marks lie over the line's own filled ones
     return [
         f'<g class="{look.colour}">',

@@ -45,10 +45,9 @@ def page(study: Study) -> str:
     measures = measure_section(drawn, legend, hover)
     shown = gallery(study.pictures)
     data = {"hover": hover.as_dict(), "explorer": explorer_data(shown, study.clock)}
-    told = f'<p class="lede">{esc(" ".join(few.told))}</p>' if few.told else ""
     sections = [
         ("figure", "The paper’s figure", figure),
-        ("measures", "Measures", told + measures if study.rows else ""),
+        ("measures", "Measures", _about(few, bool(study.verdicts)) + measures if study.rows else ""),
         ("means", "Class means", explorer(shown, study.clock) if study.pictures else ""),
         ("claims", "Claims", claims_section(study.verdicts, table) if study.verdicts else ""),
         ("rows", "All numbers", _numbers(study, table, few)),
@@ -85,12 +84,19 @@ def write_page(study: Study, path: str | os.PathLike[str]) -> Path:
 def _header(study: Study, drawn: Study, sections: Sequence[tuple[str, str, str]], verdicts: str) -> str:
     links = "".join(f'<li><a href="#{key}">{title}</a></li>' for key, title, _ in sections)
     notes = "".join(f"<li>{prose(note)}</li>" for note in study.notes)
+    meaning = "" if verdicts else f" {esc(MEANING)}"
     callout = f'<aside class="notes" aria-label="Notes"><ul>{notes}</ul></aside>' if notes else ""
     return (
         f'<header>{resource("mark.svg").strip()}<p class="brand">Caltrop</p><h1>{esc(study.title)}</h1>'
-        f'<p class="lede">{prose(lede(study))} {esc(MEANING)}</p>{verdicts}{callout}{tiles(drawn)}'
+        f'<p class="lede">{prose(lede(study))}{meaning}</p>{verdicts}{callout}{tiles(drawn)}'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>'
     )
+
+
+def _about(few: Aggregated, is_judged: bool) -> str:
+    """What measures are of, where the verdicts took that place, and what their charts gather."""
+    words = [*([MEANING] if is_judged else []), " ".join(few.told())]
+    return "".join(f'<p class="lede">{esc(part)}</p>' for part in words if part)
 
 
 def _verdicts(study: Study, charts: Sequence[Plot]) -> str:
@@ -111,10 +117,8 @@ def _numbers(study: Study, table: Rows, few: Aggregated) -> str:
     if len(ended.rows) > _MOST_LINES:
         ended = few
     lasts = last_rows(unseeded(ended.rows))
-    told = " ".join(["", *(sentence for sentence in ended.told if "shown as" not in sentence)])
-    told = told.replace("Line:", "Value:").replace("band or whisker", "beside it")
-    shown = which_step(table, lasts, study.clock)
-    lede = f'<p class="lede">Shown: {esc(shown)}.{esc(told)}</p>'
+    told = " ".join([f"Shown: {which_step(table, lasts, study.clock)}.", *ended.told(table=True)])
+    lede = f'<p class="lede">{esc(told)}</p>'
     return f"{lede}{rows_table(lasts, study.clock)}{per_class_section(study)}"
 
 

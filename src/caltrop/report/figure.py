@@ -61,9 +61,9 @@ def figure_section(drawn: Sequence[Plot], legend: Legend, clock: str | None, hov
     """All charts; empty where there is none."""
     if not drawn:
         return ""
-    told = dict.fromkeys(sentence for plot in drawn for sentence in plot.few.told)
+    told = dict.fromkeys(sentence for plot in drawn for sentence in plot.few.told())
     lede = f'<p class="lede">{esc(" ".join(told))}</p>' if told else ""
-    return f'{lede}<div class="cards">{"".join(_card(plot, legend, clock, hover) for plot in drawn)}</div>'
+    return f'{lede}<div class="plots">{"".join(_card(plot, legend, clock, hover) for plot in drawn)}</div>'
 
 
 def _card(plot: Plot, legend: Legend, clock: str | None, hover: Hover) -> str:
@@ -98,9 +98,8 @@ def _along_cases(picked: Rows, field: str, cases: Mapping[str, Mapping[str, Any]
         else:
             lost.append(case or "rows without a case")
     few = aggregate(Rows.joined(placed), clock=field)
-    told = tuple(sentence for sentence in few.told if "cases" not in sentence)
     words = f"Not drawn, since {field} has no number there: {', '.join(lost)}." if lost else ""
-    return replace(few, rows=tuple(_caseless(row) for row in few.rows), told=told), words
+    return replace(few, rows=tuple(_caseless(row) for row in few.rows), cases=0), words
 
 
 def _is_number(value: object) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from caltrop.report.html import document, write_html
 from caltrop.report.markup import esc
-from caltrop.report.verdicts import HEADS, SIGNS, claim_anchors, outcome, table, tally, verdict_row
-from caltrop.rows import OUTCOMES, Verdict
+from caltrop.report.verdicts import HEADS, claim_anchors, table, tally, verdict_row
+from caltrop.rows import Verdict
 
 _TITLE = "Records of neural collapse"
 
@@ -84,26 +84,11 @@ def _papers(entries: Sequence[Entry]) -> str:
             records[paper] = records.get(paper, 0) + 1
         for verdict in entry.verdicts:
             papers.setdefault(verdict.paper, []).append(verdict)
-    if not papers:
-        return ""
-    heads = "".join(f'<th scope="col" class="num">{outcome(name)}</th>' for name in OUTCOMES)
     lines = "".join(
-        f'<tr><th scope="row">{esc(paper)}</th><td class="num">{records[paper]}</td>{_numbers(verdicts)}</tr>'
+        f"<div><dt>{esc(paper)}</dt><dd>{_plural(records[paper], 'record')}</dd><dd>{tally(verdicts)}</dd></div>"
         for paper, verdicts in papers.items()
     )
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Outcomes by paper">'
-        '<table class="papers"><thead><tr>'
-        f'<th scope="col">Paper</th><th scope="col" class="num">Records</th>{heads}</tr></thead>'
-        f"<tbody>{lines}</tbody></table></div>"
-    )
-
-
-def _numbers(verdicts: Sequence[Verdict]) -> str:
-    found = [verdict.outcome for verdict in verdicts]
-    return "".join(
-        f'<td class="num">{f"{SIGNS[name]} {found.count(name)}" if name in found else "–"}</td>' for name in OUTCOMES
-    )
+    return f'<dl class="papers">{lines}</dl>' if lines else ""
 
 
 def _claims(entries: Sequence[Entry]) -> str:

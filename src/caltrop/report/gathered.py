@@ -23,6 +23,11 @@ class Gathered(Row):
     of: str = ""
     since: int | float | None = None
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Least and largest."""
+        return self.least, self.largest
+
     def says(self) -> str:
         """`mean 0.0157, 0.0149 to 0.0166, 3 seeds`; a single number alone, and what it is one of."""
         return f"{'mean ' if self.least < self.largest else ''}{number(self.value)}, {self.told()}"

@@ -9,27 +9,29 @@ from caltrop.report.gathered import Gathered
 from caltrop.report.glossary import entry, place
 from caltrop.report.markup import esc
 from caltrop.report.numbers import brief, number, typeset
-from caltrop.report.series import layer_name, layers_of, moment, splits_of, variant
+from caltrop.report.series import layer_name, layers_of, moment, splits_of
 from caltrop.report.tables import cells
 from caltrop.rows import ClassValues, Row, Study
 
+# columns that are shown only where they tell rows apart
+_TELLING = (("origin", "trained"), ("case", None), ("seed", None))
 _FULL_UP_TO = 40
 _ENDS = 5
 
 
 def rows_table(lasts: Sequence[Row], clock: str | None) -> str:
     """The last row of every series, complete; the script makes the headings sort."""
-    varied = any(variant(row) for row in lasts)
+    told = [column for column, usual in _TELLING if any(getattr(row, column) != usual for row in lasts)]
     stepped = len({row.step for row in lasts}) > 1
     gathered = any(isinstance(row, Gathered) for row in lasts)
     heads = [("Layer", ""), ("Measure", ""), ("Symbol", ""), ("Split", "")]
-    heads += [("Origin", "")] if varied else []
+    heads += [(column.capitalize(), "") for column in told]
     heads += [((clock or "step").capitalize(), "num")] if stepped else []
     heads += [("Mean" if gathered else "Value", "num")]
     heads += [("Least", "num"), ("Largest", "num"), ("Of", "")] if gathered else [("± 95 %", "num")]
     heads += [("Resolution", "num"), ("At collapse", "num"), ("Remark", "")]
     head = "".join(f'<th scope="col" class="{kind}">{esc(name)}</th>' for name, kind in heads)
-    body = "".join(_line(row, varied, stepped, gathered) for row in lasts)
+    body = "".join(_line(row, told, stepped, gathered) for row in lasts)
     return (
         '<div class="scroll tall" tabindex="0" role="region" aria-label="All rows of the last step">'
         f'<table class="ledger" id="ledger"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -55,7 +57,7 @@ def per_class_section(study: Study) -> str:
     )
 
 
-def _line(row: Row, varied: bool, stepped: bool, gathered: bool) -> str:
+def _line(row: Row, told: Sequence[str], stepped: bool, gathered: bool) -> str:
     one = cells(row)
     columns = [
         f"<td>{esc(layer_name(row.layer))}",
@@ -63,7 +65,7 @@ def _line(row: Row, varied: bool, stepped: bool, gathered: bool) -> str:
         f"<td>{esc(one.symbol)}",
         f"<td>{esc(row.split)}",
     ]
-    columns += [f"<td>{esc(variant(row) or row.origin)}"] if varied else []
+    columns += [f"<td>{esc('' if getattr(row, column) is None else getattr(row, column))}" for column in told]
     columns += [_number(moment(None, row.step).removeprefix("step "), row.step)] if stepped else []
     columns.append(_number(one.value, row.value))
     if not gathered:

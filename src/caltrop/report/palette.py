@@ -42,7 +42,8 @@ def layer_style(count: int) -> str:
     light = _variables(_RAMP_LIGHT, _LAST_LIGHT, count)
     dark = _variables(_RAMP_DARK, _LAST_DARK, count)
     classes = "".join(
-        f".l{place}{{--c:var(--l{place})}}.l{place} .line{{marker:url(#m{place})}}" for place in range(count + 1)
+        f".l{place}{{--c:var(--l{place})}}.l{place} .line,.l{place} .solved{{marker:url(#m{place})}}"
+        for place in range(count + 1)
     )
     return f":root{{{light}}}{classes}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
 

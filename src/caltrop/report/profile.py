@@ -28,7 +28,7 @@ def profile(rows: Sequence[Row], legend: Legend, clock: str | None, label: str) 
     own = layers_of(rows)
     height = _HEAD + _LINE * len(own)
     values = [row.value for row in rows]
-    values += [end for row in rows if isinstance(row, Gathered) for end in (row.least, row.largest)]
+    values += [end for row in rows if isinstance(row, Gathered) for end in row.ends]
     across = value_scale(values, _wanted(rows), _NAMES + 6, WIDTH - 8 - _VALUE * columns)
     body = _frame(across, rows, height, labelled=columns > 0)
     body += _heads(splits, columns)

@@ -43,7 +43,8 @@ def curve_sentence(series: Sequence[Series], clock: str | None) -> str:
         return "No layer has two values to compare."
     first, last = main.finite[0], main.finite[-1]
     start, end = typeset(brief(first.value)), typeset(brief(last.value))
-    where = f"At {main.layer}, {short_name(last)}" if main.layer else _capital(short_name(last))
+    case = f" for {last.case}" if last.case else ""
+    where = f"At {main.layer}{case}, {short_name(last)}" if main.layer else f"{_capital(short_name(last))}{case}"
     steps = f"{moment(clock, first.step)} and {step_number(_step(last))}"
     if start == end:
         change = f"is {end} at both {steps}"
@@ -51,7 +52,7 @@ def curve_sentence(series: Sequence[Series], clock: str | None) -> str:
         change = f"did not move by more than sampling noise between {steps}: {start} and {end}"
     else:
         change = f"{'fell' if last.value < first.value else 'rose'} from {start} to {end} between {steps}"
-    return f"{where} {change}{_elsewhere(series, main)}{_ideal(last)}."
+    return f"{where} {change}{_elsewhere(series, main)}."
 
 
 def profile_sentence(rows: Sequence[Row], clock: str | None) -> str:
@@ -91,12 +92,24 @@ def _within_noise(first: Row, last: Row) -> bool:
 
 
 def _elsewhere(series: Sequence[Series], main: Series) -> str:
-    same = [one for one in series if one.layer == main.layer and one.finite]
-    levels = [one for one in same if one.is_level and one.last.origin == "closed form"]
-    others = [one for one in same if one.split != main.split and not one.is_level]
+    """The other split's end, what theory gives, and what exact collapse would be."""
+    same = [one for one in series if one.layer == main.layer and one.last.case == main.last.case and one.finite]
+    levels = [one.last for one in same if one.is_level and one.last.origin == "closed form"]
+    others = [one for one in same if one.split != main.split and one.last.origin == main.last.origin]
     ends = [f"{one.split} ends at {typeset(brief(one.finite[-1].value))}" for one in others[:2]]
-    theory = f"; the closed form is {closed(levels[0].last.value)}" if levels else ""
-    return f" ({'; '.join([main.split, *ends])}){theory}" if ends else theory
+    said = f" ({'; '.join([main.split, *ends])})" if ends else ""
+    ideal = _ideal(main.finite[-1])
+    if not levels or levels[0].origin == main.last.origin:
+        return f"{said}{ideal}"
+    theory = closed(levels[0].value)
+    if ideal and is_rounded(levels[0].value, main.finite[-1].at_collapse):
+        return f"{said}; the closed form is exact collapse, {theory}"
+    return f"{said}; the closed form is {theory}{ideal}"
+
+
+def is_rounded(value: float, exact: float | None) -> bool:
+    """Whether a closed form is `exact` but for rounding."""
+    return exact is not None and abs(value - exact) < _ROUNDING
 
 
 def closed(value: float) -> str:

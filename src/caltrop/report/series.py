@@ -122,7 +122,7 @@ def moment(clock: str | None, step: int | float | None) -> str:
 def reach(row: Row) -> tuple[float, float] | None:
     """How far the row reaches: least and largest of what it gathers, else its 95 % half-width; None where unknown."""
     if isinstance(row, Gathered):
-        return row.least, row.largest
+        return row.ends
     if row.half_width is None or not math.isfinite(row.half_width):
         return None
     return row.value - row.half_width, row.value + row.half_width

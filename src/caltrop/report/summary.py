@@ -75,7 +75,7 @@ def _tile(main: Series, series: Sequence[Series], clock: str | None) -> str:
     facts = []
     if len(main.finite) > 1:
         facts.append(f"from {typeset(brief(main.finite[0].value))} at {moment(clock, main.finite[0].step)}")
-    facts += [typeset(last.told())] if isinstance(last, Gathered) else []
+    facts += [_reach(last)] if isinstance(last, Gathered) else []
     same = [one for one in series if one.layer == main.layer and one.finite]
     others = [one for one in same if one.split != main.split and one.last.origin == main.last.origin]
     facts += [f"{one.split}: {typeset(brief(one.finite[-1].value))}" for one in others[:1]]
@@ -87,9 +87,14 @@ def _tile(main: Series, series: Sequence[Series], clock: str | None) -> str:
     symbol = f'<span class="symbol">{esc(letter)}</span>' if letter else ""
     return (
         f'<li><span class="what">{esc(known.title)} {symbol}</span>'
-        f'<span class="big">{esc(typeset(brief(last.value)))}</span>'
-        f'<span class="where">{esc(where)}</span>{"".join(f"<span>{esc(fact)}</span>" for fact in facts)}</li>'
+        f'<span class="big">{esc(typeset(brief(last.value)))}</span><span class="facts">'
+        f'<span class="where">{esc(where)}</span>{"".join(f"<span>{esc(fact)}</span>" for fact in facts)}</span></li>'
     )
+
+
+def _reach(row: Gathered) -> str:
+    low, high = typeset(brief(row.least)), typeset(brief(row.largest))
+    return f"{row.of}: all {low}" if low == high else f"{row.of}: {low} to {high}"
 
 
 def _splits(study: Study) -> str:

@@ -58,7 +58,8 @@ def which_step(rows: Sequence[Row], lasts: Sequence[Row], clock: str | None = No
     if not steps:
         return "a single look"
     ends = steps_of(lasts)
-    if len(ends) > 1 or any(row.step is None for row in lasts):
+    if len(ends) > 1:
         return f"last step of each series, {moment(clock, ends[0])} to {moment(clock, ends[-1])}"
     here = moment(clock, ends[0])
-    return here if len(steps) == 1 else f"{here}, the last of {len(steps)}"
+    here = here if len(steps) == 1 else f"{here}, the last of {len(steps)}"
+    return f"{here}; and what has no {clock or 'step'}" if any(row.step is None for row in lasts) else here
