@@ -39,12 +39,15 @@ def papers(
         return
     for entry in listed:
         print("\n".join(_lines(entry)))
-    print("Run one with: caltrop run PAPER --scale smoke")
+    print("Run one with: caltrop run PAPER --scale smoke; --json lists the fields that --set can change.")
 
 
 def _entry(experiment: Experiment, last: dict[tuple[str, str], list[Verdict]]) -> dict[str, Any]:
+    from caltrop.papers.experiment import plain
+
     scales = {
         scale: {
+            "config": plain(experiment.configs[scale]),
             "cost": experiment.cost[scale],
             "seeds": list(experiment.seeds[scale]),
             "verdicts": [
