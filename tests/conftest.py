@@ -14,6 +14,10 @@ install_import_hook("caltrop", "beartype.beartype")
 
 import matplotlib  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 torch.set_num_threads(1)
 matplotlib.use("Agg")
+# timings never decide a test
+settings.register_profile("caltrop", deadline=None)
+settings.load_profile("caltrop")
