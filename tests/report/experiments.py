@@ -204,7 +204,7 @@ def _of_seed(seed: int) -> list[Row]:
             noise = 1 + 0.03 * rng.standard_normal()
             rows.append(Row("", name, symbol, value * noise, seed=seed, split="train", step=step))
     fitted = "λ_H = 0.00391 fitted to the network at its last epoch"
-    theory = [("within_class_variability", "NC1", 0.0, HEAD), ("angle_deviation", "NC2", 0.0, HEAD)]
+    theory = [("within_class_variability", "NC1", 3e-31, HEAD), ("angle_deviation", "NC2", 0.0, HEAD)]
     theory += [("self_duality_gap", "NC3", 2.1e-17, HEAD), ("effective_rank", "r_e", 9.0, HEAD)]
     theory += [(name, symbol, value, "") for name, (symbol, _, _, value) in NETWORK.items() if value is not None]
     theory += [("fitted_feature_decay", "λ_H", 0.00391, "")]

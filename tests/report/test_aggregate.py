@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caltrop.report.aggregate import MOST_POINTS, aggregate, ends
@@ -106,6 +106,7 @@ def test_the_mean_of_equal_numbers_is_that_number():
     assert row.value == row.least == row.largest == 0.1
 
 
+@settings(deadline=None, max_examples=25)
 @given(count=st.integers(101, 3000), start=st.sampled_from([0, 1, 50_000]))
 def test_steps_are_gathered_without_losing_one(count, start):
     steps = list(range(start, start + count))

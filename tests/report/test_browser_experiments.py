@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from caltrop.report import Entry, html_verdicts, write_front_page, write_page
-from report.experiments import experiment_study, long_study, sweep_study, verdicts, wide_study
+from report.experiments import experiment_study, sweep_study, verdicts, wide_study
 
 pytestmark = pytest.mark.browser
 
@@ -15,7 +15,7 @@ LONG = "a_folder_with_a_name_that_goes_on/and_on/" * 5
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    studies = {"experiment": experiment_study(), "sweep": sweep_study(), "wide": wide_study(), "long": long_study()}
+    studies = {"experiment": experiment_study(), "sweep": sweep_study(), "wide": wide_study()}
     found = {name: write_page(study, folder / f"{name}.html") for name, study in studies.items()}
     facts = {"scale": "desk", "seeds": "0 1 2", "duration": "4 min 12 s"}
     entries = [
@@ -34,7 +34,7 @@ def unfolded(page):
     return page
 
 
-@pytest.mark.parametrize("name", ["experiment", "sweep", "wide", "long", "front"])
+@pytest.mark.parametrize("name", ["experiment", "sweep", "wide", "front"])
 @pytest.mark.parametrize("width", [400, 1280])
 def test_nothing_is_off_screen(visit, name, width):
     assert unfolded(visit(name, width)).evaluate("document.scrollingElement.scrollWidth <= innerWidth")

@@ -72,6 +72,13 @@ def test_title_notes_and_provenance_are_on_the_page(demo):
     assert "<dt>versions · torch</dt><dd>2.13.0</dd>" in demo
 
 
+@pytest.mark.parametrize(("count", "folded"), [(5, 0), (6, 2), (20, 16)])
+def test_of_many_notes_the_first_stay_in_sight_and_none_is_lost(count, folded):
+    notes = re.search('<aside class="notes".*?</aside>', page(Study((), notes=tuple(map(str, range(count)))))).group(0)
+    assert re.findall("<li>(.*?)</li>", notes) == list(map(str, range(count)))
+    assert notes.partition("<details>")[2].count("<li>") == folded
+
+
 def test_the_table_holds_every_row_of_the_last_step(demo):
     study = SHORT
     last = [row for row in study.rows if row.step == 120]

@@ -60,7 +60,8 @@ def test_every_record_is_linked_with_its_facts(html):
 
 def test_a_damaged_record_is_told_on_top_in_words_and_not_linked(html):
     assert html.index("results/broken") < html.index('id="papers"')
-    assert "results/broken could not be read: run.json is not JSON: line 1, column 2" in words(html)
+    assert "1 record could not be read." in words(html)
+    assert "results/broken : run.json is not JSON: line 1, column 2" in words(html)
     assert 'href=""' not in html
 
 

@@ -116,7 +116,7 @@ def test_nothing_of_a_verdict_becomes_markup():
         (0.0, None, "0"),
         (None, None, "–"),
         (float("nan"), None, "–"),
-        (1.0, (1.0, 1.0), "1 (1 to 1)"),
+        (1.0, (1.0, 1.0), "1"),
     ],
 )
 def test_a_measured_value_has_the_digits_of_its_interval(value, interval, said):

@@ -88,13 +88,18 @@ def _panel(rows: Sequence[Row], left: float, width: float, top: float, legend: L
     return Panel(across, _up(rows, top + _PLOT, top), legend, clock)
 
 
-def _up(rows: Sequence[Row], start: float, end: float) -> Scale:
+def extent(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
+    """The values that fix a chart's axis, and those that it should also show."""
     ideals = [row.at_collapse for row in rows if row.at_collapse is not None]
     resolutions = [row.resolution for row in rows if row.resolution is not None and below_resolution(row)]
     values = [row.value for row in rows if row.origin != "closed form"]
     values += [end for row in rows if isinstance(row, Gathered) and row.origin != "closed form" for end in row.ends]
     theory = [row.value for row in rows if row.origin == "closed form" and _within_reach(row.value, values)]
-    return value_scale(values or theory, [*theory, *ideals, *resolutions], start, end)
+    return values or theory, [*theory, *ideals, *resolutions]
+
+
+def _up(rows: Sequence[Row], start: float, end: float) -> Scale:
+    return value_scale(*extent(rows), start, end)
 
 
 def _within_reach(theory: float, values: Sequence[float]) -> bool:

@@ -26,6 +26,7 @@ from caltrop.report.verdicts import claims_section, verdict_section
 from caltrop.rows import Rows, Study
 
 _MOST_LINES = 1500  # of one table
+_NOTES_IN_SIGHT = 4
 
 
 def page(study: Study) -> str:
@@ -83,14 +84,23 @@ def write_page(study: Study, path: str | os.PathLike[str]) -> Path:
 
 def _header(study: Study, drawn: Study, sections: Sequence[tuple[str, str, str]], verdicts: str) -> str:
     links = "".join(f'<li><a href="#{key}">{title}</a></li>' for key, title, _ in sections)
-    notes = "".join(f"<li>{prose(note)}</li>" for note in study.notes)
     meaning = "" if verdicts else f" {esc(MEANING)}"
-    callout = f'<aside class="notes" aria-label="Notes"><ul>{notes}</ul></aside>' if notes else ""
     return (
         f'<header>{resource("mark.svg").strip()}<p class="brand">Caltrop</p><h1>{esc(study.title)}</h1>'
-        f'<p class="lede">{prose(lede(study))}{meaning}</p>{verdicts}{callout}{tiles(drawn)}'
+        f'<p class="lede">{prose(lede(study))}{meaning}</p>{verdicts}{_notes(study.notes)}{tiles(drawn)}'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>'
     )
+
+
+def _notes(notes: Sequence[str]) -> str:
+    """All notes; of many the first stay in sight, and the rest unfold."""
+    items = [f"<li>{prose(note)}</li>" for note in notes]
+    if not items:
+        return ""
+    kept = _NOTES_IN_SIGHT if len(items) > _NOTES_IN_SIGHT + 1 else len(items)
+    folded = "".join(items[kept:])
+    more = f"<details><summary>{len(items) - kept} more notes</summary><ul>{folded}</ul></details>" if folded else ""
+    return f'<aside class="notes" aria-label="Notes"><ul>{"".join(items[:kept])}</ul>{more}</aside>'
 
 
 def _about(few: Aggregated, is_judged: bool) -> str:

@@ -61,14 +61,14 @@ def _summary(entries: Sequence[Entry]) -> str:
     verdicts = [verdict for entry in entries for verdict in entry.verdicts]
     read = sum(entry.problem is None for entry in entries)
     unread = len(entries) - read
-    damaged = f" {unread} could not be read." if unread else ""
+    damaged = f" {_plural(unread, 'record')} could not be read." if unread else ""
     return f"{_plural(read, 'record')}, with {tally(verdicts) if verdicts else 'no claims.'}{damaged}"
 
 
 def _problems(entries: Sequence[Entry]) -> str:
     """Records that could not be read stand where nobody overlooks them."""
     items = "".join(
-        f"<li><b>{esc(entry.title)}</b> could not be read: {esc(entry.problem)}</li>"
+        f"<li>{'' if entry.title in entry.problem else f'<b>{esc(entry.title)}</b>: '}{esc(entry.problem)}</li>"
         for entry in entries
         if entry.problem is not None
     )

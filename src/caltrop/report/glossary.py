@@ -52,7 +52,7 @@ GLOSSARY: dict[str, Entry] = {
     "training_error": Entry(
         "training",
         "Training error",
-        "Share of training samples that the network misclassifies; zero marks the terminal phase.",
+        "Share of training samples that the network misclassifies in evaluation mode; zero marks the terminal phase.",
     ),
     "weight_decay_time": Entry(
         "training",

@@ -22,7 +22,7 @@ _ENDS = 5
 def rows_table(lasts: Sequence[Row], clock: str | None) -> str:
     """The last row of every series, complete; the script makes the headings sort."""
     told = [column for column, usual in _TELLING if any(getattr(row, column) != usual for row in lasts)]
-    stepped = len({row.step for row in lasts}) > 1
+    stepped = len({row.step for row in lasts} - {None}) > 1
     gathered = any(isinstance(row, Gathered) for row in lasts)
     heads = [("Layer", ""), ("Measure", ""), ("Symbol", ""), ("Split", "")]
     heads += [(column.capitalize(), "") for column in told]

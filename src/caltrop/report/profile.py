@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from caltrop.report.curves import below_resolution
+from caltrop.report.curves import below_resolution, extent
 from caltrop.report.drawing import WIDTH, Drawing, line, marks, path, svg, text
-from caltrop.report.gathered import Gathered, when
+from caltrop.report.gathered import when
 from caltrop.report.legend import Legend
 from caltrop.report.markup import coordinate, shorten
 from caltrop.report.numbers import MISSING, brief, tick, typeset
@@ -27,9 +27,7 @@ def profile(rows: Sequence[Row], legend: Legend, clock: str | None, label: str) 
     columns = len(splits) if len(splits) <= 2 else 0
     own = layers_of(rows)
     height = _HEAD + _LINE * len(own)
-    values = [row.value for row in rows]
-    values += [end for row in rows if isinstance(row, Gathered) for end in row.ends]
-    across = value_scale(values, _wanted(rows), _NAMES + 6, WIDTH - 8 - _VALUE * columns)
+    across = value_scale(*extent(rows), _NAMES + 6, WIDTH - 8 - _VALUE * columns)
     body = _frame(across, rows, height, labelled=columns > 0)
     body += _heads(splits, columns)
     points: list[tuple[float, float, str, str]] = []
@@ -41,11 +39,6 @@ def profile(rows: Sequence[Row], legend: Legend, clock: str | None, label: str) 
         body += _values(here, y, splits[:columns])
         points += [_hover(row, across, y, clock) for row in here if not math.isnan(row.value)]
     return Drawing(svg(body, height + _FOOT, label, "profile"), tuple(points))
-
-
-def _wanted(rows: Sequence[Row]) -> list[float]:
-    ideals = [row.at_collapse for row in rows if row.at_collapse is not None]
-    return ideals + [row.resolution for row in rows if row.resolution is not None and below_resolution(row)]
 
 
 def _frame(across: Scale, rows: Sequence[Row], bottom: float, labelled: bool) -> list[str]:

@@ -148,7 +148,8 @@ def _value(verdict: Verdict) -> str:
 
 
 def _interval(verdict: Verdict) -> str:
-    if verdict.interval is None or verdict.measured is None:
+    """Empty where there is none, and where it is a point: what every seed gives needs no range."""
+    if verdict.interval is None or verdict.measured is None or verdict.interval[0] == verdict.interval[1]:
         return ""
     low, high = (number(end, _half(verdict)) for end in verdict.interval)
     return f"{low} to {high}"
