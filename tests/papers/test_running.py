@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from caltrop import papers
 from caltrop.papers import UnknownExperiment
-from caltrop.record import RunFolder
+from caltrop.papers.progress import RunProgress
+from caltrop.record import Cell, Planned, RunFolder
 from papers import toy
 from papers.toy import NAME, digits
 
@@ -179,3 +181,28 @@ def test_a_name_is_given_once(toys):
 def test_a_malformed_experiment_is_refused(changes, why):
     with pytest.raises(ValueError, match=why):
         toy.experiment(**changes)
+
+
+def test_progress_of_several_cells_is_lines_on_stderr_where_there_is_no_terminal(tmp_path, capsys):
+    with ThreadPoolExecutor(1) as executor:
+        papers.run(NAME, seeds=(0, 1), out=tmp_path / "run", fields={"fails": [1]}, executor=executor)
+    err = capsys.readouterr().err
+    assert "0 of 2 cells" in err
+    assert "seed 0 done" in err
+    assert "seed 1 failed: FloatingPointError: the loss is nan in epoch 3" in err
+
+
+def test_progress_tells_the_points_of_cells_that_are_being_computed(capsys):
+    planned = tuple(Planned(f"key{seed}", None, seed, {}) for seed in (0, 1, 2))
+    points = {"key0": (3, 10), "key2": None, "key1": None}
+    with RunProgress(planned, points.get, lambda key: f"seed {key[-1]}", shown=True) as shown:
+        shown.after(Cell({"key": "key1"}, error="ValueError: no"))
+    err = capsys.readouterr().err.splitlines()
+    assert err == ["0 of 3 cells; seed 0 at 3 of 10", "seed 1 failed: ValueError: no"]
+
+
+def test_progress_is_silent_where_it_is_not_wanted(tmp_path, capsys):
+    with ThreadPoolExecutor(1) as executor:
+        papers.run(NAME, seeds=(0, 1), out=tmp_path / "run", executor=executor, progress=False)
+    papers.run(NAME, out=tmp_path / "one", progress=False)
+    assert capsys.readouterr().err == ""

@@ -14,6 +14,7 @@ from caltrop.papers.experiment import Experiment, Outcome, plain
 from caltrop.papers.fields import changed, from_plain
 from caltrop.papers.inline import InlineExecutor
 from caltrop.papers.judging import JudgedRecord
+from caltrop.papers.progress import RunProgress
 from caltrop.papers.registry import get
 from caltrop.papers.session import Session, TimedCheckpoint
 from caltrop.record import CellRecord, Planned, Record, RunFolder, cell_key, provenance, run_many
@@ -101,17 +102,22 @@ def run(
         type(config),
         None if folder is None else str(folder.path),
         device,
-        progress and len(todo) == 1,
+        progress and len(todo) == 1 and executor is None,
         force,
         None if argv is None else tuple(argv),
     )
-    cells = run_many(
-        partial(run_cell, work),
-        [{**cell.as_dict(), "is_first": cell.seed == record.planned[0].seed} for cell in todo],
-        executor=executor or (InlineExecutor() if len(todo) == 1 else None),
-        workers=workers,
-        progress=progress and len(todo) > 1,
-    )
+    configs = [{**cell.as_dict(), "is_first": cell.seed == record.planned[0].seed} for cell in todo]
+    alone = len(todo) == 1 and executor is None
+    look = folder.progress if folder is not None else lambda _: None
+    with RunProgress(tuple(todo), look, record.called, shown=progress and not alone and bool(todo)) as shown:
+        cells = run_many(
+            partial(run_cell, work),
+            configs,
+            executor=InlineExecutor() if alone else executor,
+            workers=workers,
+            progress=False,
+            on_done=shown.after,
+        )
     failures = {cell.config["key"]: cell.error for cell in cells if cell.error is not None}
     if folder is None:
         done = tuple(cell.value for cell in cells if cell.value is not None)
