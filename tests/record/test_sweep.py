@@ -163,10 +163,10 @@ def test_waiting_cells_of_a_pool_that_was_given_are_cancelled_when_a_sweep_ends_
         computed.append(number)
         if number:
             entered.set()
-            gate.wait()
+            gate.wait(tasks.DEADLINE_SECONDS)
 
     def refuse(_):
-        entered.wait()
+        entered.wait(tasks.DEADLINE_SECONDS)
         raise LookupError("enough")
 
     with ThreadPoolExecutor(1) as pool:

@@ -164,7 +164,7 @@ def test_a_cell_that_another_sweep_computes_is_put_behind_the_others(folder):
         computed.append(index)
         if index == 0:
             entered.set()
-            gate.wait()
+            gate.wait(tasks.DEADLINE_SECONDS)
         return index
 
     def open_gate(_):
@@ -173,7 +173,7 @@ def test_a_cell_that_another_sweep_computes_is_put_behind_the_others(folder):
 
     with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second, ThreadPoolExecutor(1) as background:
         one = background.submit(run_many, fn, [0], executor=first, out=folder, progress=False)
-        entered.wait()
+        entered.wait(tasks.DEADLINE_SECONDS)
         two = run_many(fn, [0, 1, 2], executor=second, out=folder, progress=False, on_done=open_gate)
     assert [cell.value for cell in two] == [0, 1, 2]
     assert [cell.value for cell in one.result()] == [0]
