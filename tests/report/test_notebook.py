@@ -52,3 +52,13 @@ def test_every_tag_is_closed(fragment):
 
 def test_no_rows_is_said_in_words():
     assert html_table([]) == "<p>No rows.</p>"
+
+
+def test_each_case_of_a_sweep_gets_its_own_course():
+    rows = [
+        Row("a", "coherence", "", value, case=case, step=step)
+        for case, values in (("x", (1.0, 2.0, 9.0)), ("y", (9.0, 2.0, 1.0)))
+        for step, value in enumerate(values)
+    ]
+    first, second = re.findall(r'<path d="([^"]*)"', html_table(rows))
+    assert first != second

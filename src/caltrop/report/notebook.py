@@ -49,7 +49,7 @@ def html_table(rows: Iterable[Row], verdict: str | None = None) -> str:
 
 
 def _key(row: Row) -> tuple[object, ...]:
-    return row.origin, row.seed, row.split, row.layer, row.measure
+    return row.origin, row.seed, row.case, row.split, row.layer, row.measure
 
 
 def _head(name: str) -> str:
