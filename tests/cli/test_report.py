@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from caltrop.record import write_study
+from caltrop.record import FORMAT, write_study
 from caltrop.rows import Row, Study
 
 
@@ -48,4 +48,4 @@ def test_a_record_cut_short_is_refused(refuses, record):
 
 def test_a_record_of_a_newer_version_is_refused(refuses, record):
     (record / "record.json").write_text('{"format": 99, "rows": []}')
-    assert "a record of format 99; this version of Caltrop reads up to format 2" in refuses("report", "run")
+    assert f"a record of format 99; this version of Caltrop reads up to format {FORMAT}" in refuses("report", "run")

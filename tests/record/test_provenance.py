@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy
 import pytest
 import torch
 
+import caltrop
 from caltrop.record import provenance
 from caltrop.record.provenance import command, commit
 from caltrop.rows import to_json
@@ -78,3 +80,11 @@ def test_without_git_there_is_no_commit(tmp_path, monkeypatch):
 def test_the_command_defaults_to_the_one_that_runs(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["caltrop", "env"])
     assert provenance()["command"] == "caltrop env"
+
+
+def test_our_own_commit_is_told_where_the_package_lies_in_its_repository(monkeypatch):
+    package = Path(caltrop.__file__).parent
+    inside = commit(package)
+    if inside is None:
+        pytest.skip("not a checkout")
+    assert provenance()["caltrop_commit"] == inside

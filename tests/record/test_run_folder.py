@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import math
 import os
 from dataclasses import replace
 
 import pytest
-import torch
 
-from caltrop.record import CellRecord, Checkpoint, Planned, Record, RunFolder, find_runs
-from caltrop.record import files as record_files
-from caltrop.rows import Chart, ClassValues, Picture, Row, Rows
-
-PLANNED = tuple(Planned(f"key{seed}", None, seed, {"depth": 3, "rate": 0.1}) for seed in (0, 1, 2))
-RUN = Record(
-    "author2020word", "desk", "A title", {"depth": 3, "rate": 0.1}, PLANNED, charts=(Chart("loss", says="a chart"),)
-)
-
-
-def cell(seed=0, **changes):
-    rows = [
-        Row("", "loss", "L", 1 / 3, seed=seed, split="train", step=1),
-        Row("", "loss", "L", math.nan, seed=seed, split="train", step=2, reason="undefined"),
-        Row("", "loss", "L", math.inf, seed=seed, split="train", step=3, reason="infinite: it diverged"),
-        Row("", "training_error", "", 0.25, seed=seed, split="train", step=1),
-    ]
-    made = CellRecord(
-        "author2020word",
-        "desk",
-        f"key{seed}",
-        None,
-        seed,
-        {"depth": 3, "rate": 0.1},
-        Rows.of(rows),
-        preconditions={"training_error": 0.0, "weight_decay_time": 5.5},
-        provenance={"torch": "2", "seconds": 3.0 + seed},
-        clock="epoch",
-        notes=("The same.", f"Only of {seed}."),
-        per_class=(ClassValues("", "loss", {0: 1.0}),),
-        pictures=(Picture("a", (0, 1), ((1.0, -1.0), (-1.0, 1.0)), ((1.0,), (-1.0,)), (1.0,)),),
-    )
-    return replace(made, **changes)
+from caltrop.record import Planned, RunFolder, find_runs, write_study
+from caltrop.rows import Study
+from record.runs import RUN, cell, digits
 
 
 @pytest.fixture
@@ -51,10 +18,6 @@ def folder(tmp_path):
     folder = RunFolder(tmp_path / "results" / "run")
     folder.begin(RUN)
     return folder
-
-
-def digits(rows):
-    return [repr(row) for row in rows]
 
 
 def test_a_cell_comes_back_as_it_was_written(folder):
@@ -104,8 +67,33 @@ def test_another_run_is_not_mixed_in(folder, changes, why):
     with pytest.raises(ValueError, match=why):
         folder.begin(replace(RUN, **changes))
     assert folder.read().config == RUN.config
-    folder.begin(replace(RUN, **changes), replace=True)
-    assert folder.read().config == changes.get("config", RUN.config)
+
+
+@pytest.mark.parametrize("changes", [{"experiment": "other2021word"}, {"config": {"depth": 4, "rate": 0.1}}])
+def test_a_run_that_is_replaced_is_kept_beside_and_no_longer_read(folder, changes):
+    old = folder.write_cell(cell(0)).read_bytes()
+    folder.checkpoint("key0").save({}, done=1, total=2)
+    (folder.path / "cells" / "stray.json").write_text("{}")
+    folder.begin(replace(RUN, **changes, planned=(Planned("key9", None, 9, {}),)), replace=True)
+    record = folder.read()
+    assert [planned.key for planned in record.planned] == ["key9"]
+    assert list(record.damaged) == ["cells/stray.json"]
+    assert (folder.path / "cells" / "key0.replaced").read_bytes() == old
+    assert folder.checkpoint("key0").load() is None
+
+
+def test_replacing_a_run_by_more_of_itself_keeps_it(folder):
+    folder.write_cell(cell(0))
+    folder.begin(replace(RUN, planned=(Planned("key7", None, 7, RUN.config),)), replace=True)
+    assert [planned.seed for planned in folder.read().planned] == [0, 1, 2, 7]
+    assert folder.has("key0")
+
+
+def test_tuples_and_lists_are_one_configuration(folder):
+    widths = {**RUN.config, "widths": (3, 4)}
+    folder.begin(replace(RUN, config=widths), replace=True)
+    folder.begin(replace(RUN, config=widths, planned=(Planned("key7", None, 7, widths),)))
+    assert [planned.seed for planned in folder.read().planned] == [0, 1, 2, 7]
 
 
 def test_a_failure_is_kept_until_the_cell_succeeds(folder):
@@ -158,6 +146,43 @@ def test_a_damaged_cell_is_set_aside_when_it_is_computed_again(folder):
     assert (folder.path / "cells" / "key1.damaged").read_text() == "rubbish"
 
 
+def test_no_damaged_cell_is_lost_and_none_is_kept_twice(folder):
+    path = folder.path / "cells" / "key1.json"
+    for text in ("first", "second", "second"):
+        path.write_text(text)
+        folder.write_cell(cell(1))
+    kept = sorted(entry.name for entry in path.parent.glob("*.damaged*"))
+    assert kept == ["key1.damaged", "key1.damaged-2", "key1.damaged-3"]
+
+
+def test_what_is_damaged_is_told_without_the_folders_of_this_machine(folder):
+    folder.write_cell(cell(1)).write_text("rubbish")
+    told = [*folder.read().damaged.values(), *folder.read().study().notes]
+    assert not any(str(folder.path) in text for text in told)
+
+
+@pytest.mark.parametrize("key", ["../escaped", "a/b", "", ".hidden", "a b"])
+def test_a_plan_leads_to_no_other_folder(folder, key):
+    plan = json.loads((folder.path / "run.json").read_text())
+    plan["planned"][0]["key"] = key
+    (folder.path / "run.json").write_text(json.dumps(plan))
+    with pytest.raises(ValueError, match="which is no key"):
+        folder.read()
+
+
+def test_a_cell_that_was_planned_and_written_while_the_run_is_read_is_no_foreign_one(folder, monkeypatch):
+    read_plan = RunFolder._read_plan
+
+    def slowly(self):
+        monkeypatch.undo()
+        folder.begin(replace(RUN, planned=(Planned("key7", None, 7, RUN.config),)))
+        folder.write_cell(cell(7))
+        return read_plan(self)
+
+    monkeypatch.setattr(RunFolder, "_read_plan", slowly)
+    assert folder.read().damaged == {}
+
+
 def test_a_file_that_is_no_cell_of_the_run_is_named(folder):
     (folder.path / "cells" / "stray.json").write_text("{}")
     assert "no cell of this run" in folder.read().damaged["cells/stray.json"]
@@ -179,9 +204,6 @@ def test_a_damaged_plan_is_refused_and_can_be_replaced(folder, text):
 
 
 def test_runs_studies_and_foreign_files_are_found_at_any_depth(folder, tmp_path):
-    from caltrop.record import write_study
-    from caltrop.rows import Study
-
     folder.write_cell(cell())
     write_study(Study(()), tmp_path / "measured")
     (tmp_path / "other").mkdir()
@@ -192,27 +214,6 @@ def test_runs_studies_and_foreign_files_are_found_at_any_depth(folder, tmp_path)
     assert found.studies == (tmp_path / "measured",)
     assert list(found.foreign) == [tmp_path / "other" / "run.json"]
     assert find_runs(folder.path).runs == (folder.path,)
-
-
-@pytest.mark.parametrize("call", range(4))
-def test_a_disk_that_is_full_leaves_the_old_file_whole_and_nothing_beside_it(folder, monkeypatch, call):
-    """The disk fills up at each of the calls in turn that write, sync or rename."""
-    folder.write_cell(cell())
-    before = {path: path.read_bytes() for path in sorted(folder.path.rglob("*")) if path.is_file()}
-    full = OSError(errno.ENOSPC, "No space left on device")
-
-    def fails(*_, **__):
-        raise full
-
-    name = ("fsync", "replace", "fdopen", "chmod")[call]
-    monkeypatch.setattr(record_files.os, name, fails)
-    changed = cell(rows=Rows.of([Row("", "loss", "L", 2.0)]))
-    with pytest.raises(OSError, match="No space left"):
-        folder.write_cell(changed)
-    monkeypatch.undo()
-    assert {path: path.read_bytes() for path in sorted(folder.path.rglob("*")) if path.is_file()} == before
-    folder.write_cell(changed)
-    assert len(folder.read().cells[0].rows) == 1
 
 
 def test_what_a_killed_writer_left_is_ignored_and_cleaned_by_the_next(folder):
@@ -235,58 +236,3 @@ def test_a_clock_that_moved_back_changes_nothing(folder, monkeypatch):
     record = folder.read()
     assert [one.seed for one in record.cells] == [0, 1]
     assert all(path.read_bytes() == content for path, content in text.items())
-
-
-def test_a_checkpoint_keeps_tensors_and_plain_values(folder):
-    checkpoint = folder.checkpoint("key0")
-    assert checkpoint.load() is None
-    assert folder.progress("key0") is None
-    state = {"weights": torch.arange(3.0), "nested": {"list": [1, 2.5, "a", None, True]}}
-    checkpoint.save(state, done=3, total=10)
-    again = folder.checkpoint("key0").load()
-    assert torch.equal(again["weights"], state["weights"])
-    assert again["nested"] == state["nested"]
-    assert folder.progress("key0") == (3, 10)
-    checkpoint.clear()
-    assert folder.checkpoint("key0").load() is None
-    assert [path.name for path in (folder.path / "cells").iterdir()] == []
-
-
-@pytest.mark.parametrize("content", [b"", b"rubbish", b"PK\x03\x04 cut short"])
-def test_a_damaged_checkpoint_is_as_good_as_none_and_says_so(tmp_path, content):
-    path = tmp_path / "cell.partial"
-    path.write_bytes(content)
-    checkpoint = Checkpoint(path)
-    assert checkpoint.load() is None
-    assert "begins anew" in checkpoint.note
-
-
-def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path):
-    class Evil:
-        def __reduce__(self):
-            return (os.mkdir, (str(tmp_path / "owned"),))
-
-    torch.save({"state": Evil()}, tmp_path / "cell.partial")
-    assert Checkpoint(tmp_path / "cell.partial").load() is None
-    assert not (tmp_path / "owned").exists()
-
-
-def test_a_study_shows_each_note_with_the_seeds_that_say_it(folder):
-    for seed in (0, 1, 2):
-        folder.write_cell(cell(seed))
-    study = folder.read().study()
-    assert study.notes[:3] == ("The same.", "seed 0: Only of 0.", "seed 1: Only of 1.")
-    assert len(study.pictures) == 1
-    assert "Class means and values of single classes are those of seed 0." in study.notes
-    assert study.provenance["torch"] == "2"
-    assert study.provenance["runs"]["seed 2"] == "seconds 5.0"
-    assert study.clock == "epoch"
-
-
-def test_the_data_frame_has_training_error_and_weight_decay_time_as_columns(folder):
-    pytest.importorskip("pandas")
-    folder.write_cell(cell())
-    frame = folder.read().to_pandas()
-    assert list(frame["training_error"][:2]) == pytest.approx([0.25, math.nan], nan_ok=True)
-    assert frame["weight_decay_time"].isna().all()
-    assert list(frame["measure"]) == ["loss", "loss", "loss", "training_error"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 from caltrop.rows import ClassValues, Picture, Rows, jsonable
@@ -26,8 +27,18 @@ class Planned:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Planned:
-        """The inverse of `as_dict`."""
-        return cls(entry["key"], entry["case"], entry["seed"], dict(entry["config"]))
+        """The inverse of `as_dict`.
+
+        Raises:
+            KeyError: an entry is missing.
+            TypeError: one is of another type.
+        """
+        return cls(
+            key=_typed(entry, "key", str),
+            case=_typed(entry, "case", str, NoneType),
+            seed=_typed(entry, "seed", int, NoneType),
+            config=_typed(entry, "config", dict),
+        )
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,11 @@ class CellRecord:
     per_class: tuple[ClassValues, ...] = ()
     pictures: tuple[Picture, ...] = ()
 
+    @property
+    def planned(self) -> Planned:
+        """What the plan says of it."""
+        return Planned(self.key, self.case, self.seed, self.config)
+
     def as_dict(self) -> dict[str, Any]:
         """Strict JSON."""
         return {
@@ -72,19 +88,38 @@ class CellRecord:
 
     @classmethod
     def from_dict(cls, cell: Mapping[str, Any]) -> CellRecord:
-        """The inverse of `as_dict`."""
+        """The inverse of `as_dict`.
+
+        Raises:
+            KeyError: an entry is missing.
+            TypeError, ValueError: one is not what `as_dict` writes.
+        """
+        planned = Planned.from_dict(cell)
         return cls(
-            experiment=cell["experiment"],
-            scale=cell["scale"],
-            key=cell["key"],
-            case=cell["case"],
-            seed=cell["seed"],
-            config=dict(cell["config"]),
-            rows=Rows.from_columns(cell["rows"]),
-            preconditions=dict(cell["preconditions"]),
-            provenance=dict(cell["provenance"]),
-            clock=cell["clock"],
-            notes=tuple(cell["notes"]),
-            per_class=tuple(ClassValues.from_dict(entry) for entry in cell["per_class"]),
-            pictures=tuple(Picture.from_dict(entry) for entry in cell["pictures"]),
+            experiment=_typed(cell, "experiment", str),
+            scale=_typed(cell, "scale", str),
+            key=planned.key,
+            case=planned.case,
+            seed=planned.seed,
+            config=planned.config,
+            rows=Rows.from_columns(_typed(cell, "rows", dict)),
+            preconditions=_all(_typed(cell, "preconditions", dict), float, int, str, bool, NoneType),
+            provenance=_typed(cell, "provenance", dict),
+            clock=_typed(cell, "clock", str, NoneType),
+            notes=tuple(_all(dict(enumerate(_typed(cell, "notes", list))), str).values()),
+            per_class=tuple(ClassValues.from_dict(entry) for entry in _typed(cell, "per_class", list)),
+            pictures=tuple(Picture.from_dict(entry) for entry in _typed(cell, "pictures", list)),
         )
+
+
+def _all(held: dict[Any, Any], *types: type) -> dict[Any, Any]:
+    for name in held:
+        _typed(held, name, *types)
+    return held
+
+
+def _typed(held: Mapping[Any, Any], name: Any, *types: type) -> Any:
+    value = held[name]
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise TypeError(f"{name}, which is {value!r:.60}")
+    return value

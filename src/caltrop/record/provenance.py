@@ -102,7 +102,7 @@ def commit(folder: Path) -> str | None:
 def _own_commit() -> str | None:
     # An installed package may lie inside somebody else's repository, whose commit says nothing about it.
     folder = Path(caltrop.__file__).parent
-    return commit(folder) if _git(folder, "ls-files", "rows.py") else None
+    return commit(folder) if _git(folder, "ls-files", "__init__.py") else None
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
