@@ -93,7 +93,9 @@ def test_a_users_measure_is_measured_by_the_command_line_and_stands_on_the_page(
     assert ran.returncode == 0, ran.stderr
     (row,) = [row for row in json.loads(ran.stdout)["rows"] if row["measure"] == "number_of_classes"]
     assert (row["value"], row["symbol"]) == (4.0, "X9")
-    assert "number_of_classes" in (tmp_path / "here" / "page.html").read_text()
+    page = (tmp_path / "here" / "page.html").read_text()
+    assert "number_of_classes" in page
+    assert '<p class="gloss">How many classes there are.</p>' in page
 
 
 @pytest.mark.slow

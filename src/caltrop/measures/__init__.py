@@ -3,7 +3,7 @@
 The order of the imports is the order in which measures are listed everywhere.
 """
 
-from caltrop.measures.registry import Measure, Measured, Undefined, get, measure, names
+from caltrop.measures.registry import Measure, Measured, Undefined, get, glosses, measure, names
 
 # isort: split
 from caltrop.measures import variability
@@ -28,6 +28,7 @@ __all__ = [
     "decisions",
     "duality",
     "get",
+    "glosses",
     "measure",
     "names",
     "packing",

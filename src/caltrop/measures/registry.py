@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, get_type_hints
@@ -144,6 +144,15 @@ def registry() -> Mapping[str, Measure]:
         for plugin in entry_points(group="caltrop"):
             plugin.load()
     return _REGISTRY
+
+
+def glosses(measured: Iterable[str]) -> dict[str, str]:
+    """The first sentence of the docstring of each measure that a user's own package registered."""
+    return {
+        name: known.doc.partition("\n\n")[0].replace("\n", " ")
+        for name in dict.fromkeys(measured)
+        if (known := registry().get(name)) is not None and not known.function.__module__.startswith("caltrop.")
+    }
 
 
 def names() -> list[str]:

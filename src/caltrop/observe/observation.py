@@ -136,6 +136,7 @@ class Observation:
             clock=clock,
             notes=(*notes, *self.notes),
             provenance=dict(provenance or {}),
+            glosses=registry.glosses(row.measure for row in self.rows),
         )
 
     def report(self, path: str | Path, **study: Any) -> Path:

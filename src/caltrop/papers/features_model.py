@@ -53,7 +53,10 @@ def beside_training(
         )
         for row in rows
     ]
-    told = f"Beside the network stands the one-layer unconstrained features model, {note}."
+    told = (
+        "Beside the network stands the optimum of the one-layer unconstrained features model. Its feature penalty is "
+        "fitted to each network at its last epoch, λ_H := λ_W‖W‖²/‖H−μ_G‖², the balance that every optimum obeys."
+    )
     return tuple(placed), (told,)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from caltrop.measures import glosses
 from caltrop.papers.evidence import Evidence
 from caltrop.papers.registry import get
 from caltrop.record import Record
@@ -49,7 +50,8 @@ class JudgedRecord:
 
     def study(self) -> Study:
         """Rows, pictures and verdicts as a page shows them."""
-        return self.record.study(tuple(self.verdicts))
+        study = self.record.study(tuple(self.verdicts))
+        return replace(study, glosses=glosses(self.record.rows.distinct("measure")))
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the self-contained page."""

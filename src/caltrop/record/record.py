@@ -64,12 +64,14 @@ class Record:
         return {planned.case: planned.config for planned in self.planned if planned.case is not None}
 
     def study(self, verdicts: Iterable[Verdict] = ()) -> Study:
-        """What a page shows: all rows, and the pictures and values per class of the first seed of each case."""
-        shown = list({cell.case: cell for cell in reversed(self.cells)}.values())[::-1]
+        """What a page shows: all rows, and the pictures and values per class of the first cell alone.
+
+        Neither says which seed or case it belongs to, so those of several cells would be taken for one.
+        """
+        shown = self.cells[:1]
         told = []
-        if len(shown) < len(self.cells):
-            seeds = sorted({cell.seed for cell in shown if cell.seed is not None})
-            told.append(f"Class means and values of single classes are those of seed {', '.join(map(str, seeds))}.")
+        if len(self.cells) > 1 and any(cell.pictures or cell.per_class for cell in shown):
+            told.append(f"Class means and values of single classes are those of {self.called(shown[0].key)}.")
         return Study(
             rows=self.rows,
             per_class=tuple(entry for cell in shown for entry in cell.per_class),

@@ -28,7 +28,7 @@ def measure_section(study: Study, legend: Legend, hover: Hover) -> str:
         families.setdefault(entry(measure).family, []).append(measure)
     parts = []
     for index, (family, measures) in enumerate(families.items()):
-        cards = [_card(by_measure[measure], legend, study.clock, hover) for measure in measures]
+        cards = [_card(by_measure[measure], legend, study, hover) for measure in measures]
         parts.append(_family(FAMILIES[family], cards, is_open=index == 0))
     return "".join(parts)
 
@@ -46,15 +46,16 @@ def _family(title: str, cards: Sequence[str], is_open: bool) -> str:
     )
 
 
-def _card(series: Sequence[Series], legend: Legend, clock: str | None, hover: Hover) -> str:
+def _card(series: Sequence[Series], legend: Legend, study: Study, hover: Hover) -> str:
     lasts = last_rows(row for one in series for row in one.rows)
     measure = lasts[0].measure
     known = entry(measure)
     symbol = badge(lasts[0].symbol, measure)
     letter = f' <span class="symbol">{esc(symbol)}</span>' if symbol else ""
-    gloss = f'<p class="gloss">{esc(known.sentence)}</p>' if known.sentence else ""
+    sentence = known.sentence or study.glosses.get(measure, "")
+    gloss = f'<p class="gloss">{esc(sentence)}</p>' if sentence else ""
     name = f'<p class="name">{esc(measure)}</p>' if known.title != measure else ""
-    body = _figures(series, lasts, legend, clock, hover)
+    body = _figures(series, lasts, legend, study.clock, hover)
     head = f'<article class="card" id="{esc(card_anchor(measure))}"><h4>{esc(known.title)}{letter}</h4>'
     return f"{head}{name}{gloss}{body}</article>"
 

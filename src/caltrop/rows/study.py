@@ -21,7 +21,8 @@ class Study:
     `provenance` is a plain dict (versions, device, data set, network, command, duration, …);
     `clock` gives the unit of `step`: "epoch", "iteration", "log t", or None for a single look.
     `verdicts` are shown, never stored: they are judged anew from the rows. `charts` are those that a paper
-    asks for; `cases` says for each case of a sweep what its configuration is.
+    asks for; `cases` says for each case of a sweep what its configuration is. `glosses` explains measures that the
+    page's own glossary does not know, in one sentence each.
     """
 
     rows: Sequence[Row]
@@ -34,6 +35,7 @@ class Study:
     verdicts: tuple[Verdict, ...] = ()
     charts: tuple[Chart, ...] = ()
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    glosses: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Strict JSON, rows by column; verdicts are left out."""
@@ -44,6 +46,7 @@ class Study:
             "provenance": jsonable(self.provenance),
             "charts": [chart.as_dict() for chart in self.charts],
             "cases": jsonable(self.cases),
+            "glosses": dict(self.glosses),
             "rows": Rows.of(self.rows).as_columns(),
             "per_class": [entry.as_dict() for entry in self.per_class],
             "pictures": [picture.as_dict() for picture in self.pictures],
@@ -63,4 +66,5 @@ class Study:
             provenance=dict(study.get("provenance", {})),
             charts=tuple(Chart.from_dict(entry) for entry in study.get("charts", ())),
             cases=dict(study.get("cases", {})),
+            glosses=dict(study.get("glosses", {})),
         )
