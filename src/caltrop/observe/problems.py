@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from caltrop.observe.features import measure
 from caltrop.observe.observation import Observation
 from caltrop.rows import Row
-from caltrop.theory import Optimum, Problem
+from caltrop.theory import Optimum, Penalised, Problem
 
 ORIGIN = "closed form"
 
@@ -16,43 +19,50 @@ ORIGIN = "closed form"
 def measure_problem(problem: Problem, family: str | None = None) -> Observation:
     """Every measure of a problem's optimum, or of one of its named families, by the pipeline of measured features.
 
-    Rows have the origin "closed form" and the layer "features"; the whole-model rows `loss` (the fit) and
-    `penalised_loss` stand at the empty layer.
+    Rows have the origin "closed form" and the layer "features"; the whole-model rows `loss` (the fit, where the
+    problem can say it) and `penalised_loss` stand at the empty layer. Where the penalties are beyond the threshold and
+    everything is zero, measures of collapse are NaN with a reason and a note says so.
 
     Raises:
         KeyError: no family has that name; the nearest are offered.
-        ValueError: the problem has no known optimum, or one where all features are zero.
+        ValueError: the problem has no known optimum, or does not say to which classes its features belong.
     """
     found = _point(problem, family)
+    seen = measure(found.features, _labels(problem, found), weights=found.weights, bias=found.bias)
+    seen.rows = [replace(row, origin=ORIGIN) for row in seen.rows]
+    if found.params is not None and isinstance(problem, Penalised):
+        seen.rows.append(Row("", "loss", "L", float(problem.fit(found.params)), origin=ORIGIN))
+    seen.rows.append(Row("", "penalised_loss", "L+λ", found.value, origin=ORIGIN))
     if found.is_zero:
-        raise ValueError(
-            f"the optimum of {problem} is zero: penalties are beyond the threshold, all features vanish, "
-            "and no measure of collapse is defined. Lower a penalty."
-        )
-    assert found.labels is not None
-    seen = measure(found.features, found.labels, weights=found.weights, bias=found.bias)
-    rows = [replace(row, origin=ORIGIN) for row in seen.rows]
-    if found.params is not None:
-        rows.append(Row("", "loss", "L", float(problem.fit(found.params)), origin=ORIGIN))
-    rows.append(Row("", "penalised_loss", "L+λ", found.value, origin=ORIGIN))
-    return Observation(rows, seen.class_values, seen.pictures, notes=seen.notes)
+        beyond = f"{problem} is zero here: the penalties are beyond the threshold, so that nothing is learned"
+        seen.notes = (*seen.notes, beyond)
+    return seen
 
 
 def _point(problem: Problem, family: str | None) -> Optimum:
+    families = problem.families()
     if family is None:
         found = problem.optimum()
         if found is None:
-            raise ValueError(
-                f"no global optimum of {problem} is known; measure one of its families ({_listed(problem)})."
+            remedy = (
+                f"measure one of its families: {', '.join(families)}."
+                if families
+                else f"only lower_bound={problem.lower_bound:.6g} is, and it has no families to measure instead."
             )
+            raise ValueError(f"no global optimum of {problem} is known; {remedy}")
         return found
-    families = problem.families()
     if family not in families:
         nearest = difflib.get_close_matches(family, families, n=3, cutoff=0.3)
-        hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"there are: {_listed(problem)}."
+        hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"there are: {', '.join(families) or 'none'}."
         raise KeyError(f"no family of {problem} is called '{family}'; {hint}")
     return families[family]
 
 
-def _listed(problem: Problem) -> str:
-    return ", ".join(problem.families()) or "none"
+def _labels(problem: Problem, found: Optimum) -> Tensor:
+    labels = getattr(problem, "labels", None) if found.labels is None else found.labels
+    if labels is None:
+        raise ValueError(
+            f"the optimum of {problem} does not say which class each feature belongs to; give Optimum labels=, "
+            "or the problem a property `labels`, [samples]."
+        )
+    return torch.as_tensor(labels)

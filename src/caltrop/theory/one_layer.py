@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
+from caltrop.geometry import simplex_etf
 from caltrop.theory.optimum import Optimum, Params
 
 
@@ -31,7 +34,7 @@ class OneLayer:
     bias
         Whether there is a bias, which is not penalised.
 
-    Raises ValueError (or TypeError) for sizes and penalties that are not possible.
+    Raises ValueError for sizes and penalties that are not possible.
     """
 
     num_classes: int
@@ -39,37 +42,24 @@ class OneLayer:
     weight_decay: float
     feature_decay: float
     per_class: int = 1
-    counts: tuple[int, ...] | None = None
+    counts: Sequence[int] | None = None
     bias: bool = False
 
     def __post_init__(self) -> None:
-        if self.num_classes < 2:
-            raise ValueError(
-                f"num_classes={self.num_classes}: one class has nothing to be told apart from; give 2 or more."
-            )
-        if self.dim < 1:
-            raise ValueError(f"dim={self.dim}: features need at least one dimension.")
-        if isinstance(self.per_class, bool) or not isinstance(self.per_class, int) or self.per_class < 1:
-            raise ValueError(f"per_class={self.per_class!r} must be an integer of 1 or more.")
+        classes = _whole("num_classes", self.num_classes, 2, "one class has nothing to be told apart from")
+        # NumPy's integers and floats are welcome, and stored as Python's: equal problems are equal, and write as JSON
+        object.__setattr__(self, "num_classes", classes)
+        object.__setattr__(self, "dim", _whole("dim", self.dim, 1, "it is the width of the features"))
+        object.__setattr__(self, "per_class", _whole("per_class", self.per_class, 1, "every class needs a sample"))
         for name in ("weight_decay", "feature_decay"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(
-                    f"{name}={value} must be positive: without a penalty the loss has no minimiser, its infimum is "
-                    "only approached as the parameters grow without bound."
-                )
+            object.__setattr__(self, name, _penalty(name, getattr(self, name)))
         if self.counts is not None:
-            object.__setattr__(self, "counts", tuple(self.counts))
-            if len(self.counts) != self.num_classes or min(self.counts) < 1:
-                raise ValueError(
-                    f"counts={self.counts} must hold one number of samples, 1 or more, for each of the "
-                    f"{self.num_classes} classes."
-                )
+            object.__setattr__(self, "counts", _counts(self.counts, classes))
 
     @property
     def class_counts(self) -> tuple[int, ...]:
         """Samples of each class."""
-        return self.counts or (self.per_class,) * self.num_classes
+        return (self.per_class,) * self.num_classes if self.counts is None else tuple(self.counts)
 
     @property
     def num_samples(self) -> int:
@@ -84,7 +74,8 @@ class OneLayer:
     @property
     def coupling(self) -> float:
         """c = √(λ_W λ_H): balanced factors of the logits Z are penalised by c‖Z‖_*."""
-        return math.sqrt(self.weight_decay * self.feature_decay)
+        # the product of two small penalties would underflow to 0
+        return math.sqrt(self.weight_decay) * math.sqrt(self.feature_decay)
 
     @cached_property
     def labels(self) -> Int64[Tensor, "samples"]:
@@ -128,7 +119,7 @@ class OneLayer:
         In Z the singular value is $s_i\sqrt n$, so $\|w_i\|=\sqrt{s_i\sqrt{n\lambda_H/\lambda_W}}$ and the rest is H's.
         Needs rank ≤ dim; the axes are the first ones.
         """
-        share = math.sqrt(self.class_counts[0] * self.feature_decay / self.weight_decay)
+        share = math.sqrt(self.class_counts[0]) * math.sqrt(self.feature_decay) / math.sqrt(self.weight_decay)
         weights = torch.zeros(self.num_classes, self.dim, dtype=torch.float64)
         means = torch.zeros(self.num_classes, self.dim, dtype=torch.float64)
         weights[:, : len(strengths)] = left * (strengths * share).sqrt()
@@ -138,7 +129,43 @@ class OneLayer:
 
 
 def simplex_axes(num_classes: int) -> Float64[Tensor, "classes axes"]:
-    """K−1 orthonormal directions that are orthogonal to the vector of ones, as columns."""
-    centring = torch.eye(num_classes, dtype=torch.float64) - 1.0 / num_classes
-    axes: Tensor = torch.linalg.eigh(centring).eigenvectors[:, 1:]
-    return axes
+    """K−1 orthonormal directions that are orthogonal to the vector of ones, as columns.
+
+    The columns of a simplex of unit vectors, scaled: the same on every machine, unlike eigenvectors of one eigenvalue.
+    """
+    return simplex_etf(num_classes, num_classes - 1) * math.sqrt((num_classes - 1) / num_classes)
+
+
+def _whole(name: str, value: object, least: int, why: str) -> int:
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = least - 1
+    if number < least or isinstance(value, bool):
+        raise ValueError(f"{name}={value!r} must be an integer of {least} or more: {why}.")
+    return number
+
+
+def number(value: object) -> float:
+    """A real number of any kind as a float, NaN where it is none."""
+    if isinstance(value, bool):
+        return math.nan
+    return float(value) if isinstance(value, Real) else math.nan
+
+
+def _penalty(name: str, value: object) -> float:
+    if not 0 < number(value) < math.inf:
+        raise ValueError(
+            f"{name}={value!r} must be positive and finite: without a penalty the loss has no minimiser, its infimum "
+            "is only approached as the parameters grow without bound."
+        )
+    return number(value)
+
+
+def _counts(values: Sequence[object], num_classes: int) -> tuple[int, ...]:
+    given = tuple(values)
+    if len(given) != num_classes:
+        raise ValueError(
+            f"counts has {len(given)} entries, but num_classes={num_classes}; give every class its number of samples."
+        )
+    return tuple(_whole(f"counts[{k}]", count, 1, "every class needs a sample") for k, count in enumerate(given))

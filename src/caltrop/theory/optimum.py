@@ -54,10 +54,6 @@ class Problem(Protocol):
         """The loss; leading axes of the parameters (seeds, grid points) are leading axes of the answer."""
         ...
 
-    def fit(self, params: Params) -> Tensor:
-        """The loss without its penalties, of the same shape."""
-        ...
-
     def features(self, params: Params) -> Tensor:
         """What is measured, [..., samples, dim]."""
         ...
@@ -68,4 +64,13 @@ class Problem(Protocol):
 
     def families(self) -> Mapping[str, Optimum]:
         """Named points whose values are upper bounds, empty where there are none."""
+        ...
+
+
+@runtime_checkable
+class Penalised(Protocol):
+    """A problem whose loss is a fit plus penalties, and that can say the fit alone."""
+
+    def fit(self, params: Params) -> Tensor:
+        """The loss without its penalties, of the same shape."""
         ...

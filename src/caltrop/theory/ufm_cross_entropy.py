@@ -8,6 +8,12 @@ $c=\sqrt{\lambda_W\lambda_H}$, so the problem is convex in $Z$; by symmetry over
 $Z=\alpha(I-11^\top/K)\otimes 1_n$, and $\alpha$ minimises
 $\log(1+(K-1)e^{-\alpha})+\varepsilon\frac{K-1}{K}\alpha+c'(K-1)\alpha$ with $c'=c\sqrt n$. An unpenalised bias changes
 nothing: a constant one is optimal. Sources: zhu2021geometric, fang2021layer; the smoothed form is our derivation.
+
+The dual bounds every other case from below. For any probabilities $p_i$ with $\|(p-t)/N\|_{op}\le c$ (and, with a
+bias, $\sum_ip_i=\sum_it_i$), $c\|Z\|_*\ge\langle t-p,Z\rangle/N$, and what is left,
+$\frac1N\sum_i\mathrm{logsumexp}(z_i)-p_i\cdot z_i$, is at least the mean entropy of the $p_i$. Targets mixed with the
+uniform distribution, $p_i=t_i+a_k(\frac1K-t_i)$, have $\|p-t\|_{op}\le(1-\varepsilon)\max_ka_k\sqrt{n_k}$; when
+balanced their bound is the optimal value.
 """
 
 from __future__ import annotations
@@ -18,7 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from caltrop.theory.one_layer import OneLayer, simplex_axes
+from caltrop.theory.one_layer import OneLayer, number, simplex_axes
 from caltrop.theory.optimum import Optimum, Params
 from caltrop.theory.predictions import collapsed_simplex
 from caltrop.theory.registry import problem
@@ -35,23 +41,31 @@ class UfmCrossEntropy(OneLayer):
     label_smoothing
         ε in [0, 1).
 
-    With unequal counts, or fewer dimensions than a simplex needs, `optimum()` and `optimal_value` are None.
+    With unequal counts, or fewer dimensions than a simplex needs, `optimum()` and `optimal_value` are None;
+    `lower_bound` is then the entropy of a dual feasible point.
     """
 
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing={self.label_smoothing} must lie in [0, 1).")
+        if not 0 <= number(self.label_smoothing) < 1:
+            raise ValueError(
+                f"label_smoothing={self.label_smoothing!r} must lie in [0, 1): it is the share of each target that is "
+                "spread evenly over all classes, and at 1 nothing is left to learn."
+            )
+        object.__setattr__(self, "label_smoothing", number(self.label_smoothing))
 
     @property
     def alpha(self) -> float | None:
         """The scale α of the optimal logits α(I − 11ᵀ/K), 0 beyond the threshold; None without a closed form."""
         if not self.is_balanced or self.dim < self.num_classes - 1:
             return None
-        inverse = 1 / self._slope - self.num_classes + 1
-        return math.log(inverse) if inverse > 1 else 0.0
+        slope = self._slope
+        if self.num_classes * slope >= 1:
+            return 0.0
+        # log(1/slope − K + 1), also where 1/slope overflows
+        return math.log1p(-(self.num_classes - 1) * slope) - math.log(slope)
 
     @property
     def optimal_value(self) -> float | None:
@@ -61,18 +75,22 @@ class UfmCrossEntropy(OneLayer):
 
     @property
     def lower_bound(self) -> float:
-        """The optimal value where it is known. Else the loss of any labels' best scores, without the penalties.
+        """The optimal value where it is known, else the entropy of dual feasible probabilities (see the module).
 
-        The fit alone is at least the entropy of the smoothed targets, whatever the logits.
+        With a bias they must leave the mean target alone: mixed with the uniform distribution in proportion to 1/n_k,
+        or all alike with the mean target, whichever bounds better.
         """
         value = self.optimal_value
-        return self._entropy() if value is None else value
+        if value is not None:
+            return value
+        return max(self._mixed_by_class(), self._mixed_alike()) if self.bias else self._mixed_separately()
 
     def fit(self, params: Params) -> Tensor:
         """Mean cross-entropy against the smoothed targets, [...]."""
         scores = torch.log_softmax(self.logits(params), dim=-1)
         smoothing = self.label_smoothing
-        own = scores.gather(-1, self.labels.expand(scores.shape[:-1])[..., None])[..., 0]
+        labels = self.labels.to(scores.device).expand(scores.shape[:-1])
+        own = scores.gather(-1, labels[..., None])[..., 0]
         return -((1 - smoothing) * own + smoothing * scores.mean(dim=-1)).mean(dim=-1)
 
     def loss(self, params: Params) -> Tensor:
@@ -107,7 +125,41 @@ class UfmCrossEntropy(OneLayer):
         others = self.num_classes - 1
         return math.log1p(others * math.exp(-alpha)) + others * alpha * self._slope
 
-    def _entropy(self) -> float:
-        low = self.label_smoothing / self.num_classes
-        high = 1 - self.label_smoothing + low
-        return -sum(share * math.log(share) for share in (high, *[low] * (self.num_classes - 1)) if share > 0)
+    def _mixed_separately(self) -> float:
+        # (1−ε) a_k √n_k = Nc, or all of the target replaced
+        radius = self.num_samples * self.coupling / (1 - self.label_smoothing)
+        return self._uniform_entropy([min(1.0, radius / math.sqrt(count)) for count in self.class_counts])
+
+    def _mixed_by_class(self) -> float:
+        # n_k a_k equal for all classes leaves the mean target alone
+        radius = self.num_samples * self.coupling / (1 - self.label_smoothing)
+        least = min(self.class_counts)
+        mass = min(least, radius * math.sqrt(least))
+        return self._uniform_entropy([mass / count for count in self.class_counts])
+
+    def _mixed_alike(self) -> float:
+        # centred one-hot targets have norm √n of the largest class at most
+        radius = self.num_samples * self.coupling / (1 - self.label_smoothing)
+        share = min(1.0, radius / math.sqrt(max(self.class_counts)))
+        smoothing, kept = self.label_smoothing / self.num_classes, 1 - self.label_smoothing
+        proportions = [count / self.num_samples for count in self.class_counts]
+        base = [smoothing + kept * share * proportion for proportion in proportions]
+        total = sum(map(_surprise, base))
+        return sum(
+            proportion * (total - _surprise(low) + _surprise(low + kept * (1 - share)))
+            for proportion, low in zip(proportions, base, strict=True)
+        )
+
+    def _uniform_entropy(self, shares: list[float]) -> float:
+        """Mean entropy of targets of which class k has given up a share to the uniform distribution."""
+        total = 0.0
+        for count, share in zip(self.class_counts, shares, strict=True):
+            low = (self.label_smoothing + (1 - self.label_smoothing) * share) / self.num_classes
+            others = self.num_classes - 1
+            total += count * (_surprise(1 - others * low) + others * _surprise(low))
+        return total / self.num_samples
+
+
+def _surprise(probability: float) -> float:
+    """−p log p, 0 at 0."""
+    return -probability * math.log(probability) if probability > 0 else 0.0
