@@ -28,7 +28,7 @@ def test_a_key_is_known_and_stays():
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
         (Config(), {"depth": 3, "widths": [4, 5]}),
         ({"a": (1, 2)}, {"a": [1, 2]}),
-        ({"a": np.int64(3), "b": np.float64(0.5)}, {"a": 3, "b": 0.5}),
+        ({"a": np.int64(3), "b": np.float64(0.5), "c": np.True_}, {"a": 3, "b": 0.5, "c": True}),
     ],
 )
 def test_equal_configurations_share_a_key(one, other):

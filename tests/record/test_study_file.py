@@ -99,12 +99,29 @@ def test_a_record_of_a_newer_format_is_refused_with_the_reason(tmp_path):
         ('{"format": 1, "rows": [{"layer": "a"}]}', "KeyError at 'value'"),
         ('{"format": 1, "rows": [{"value": 1.0, "colour": "red"}]}', "unknown columns"),
         ('{"format": 1, "rows": 5}', "not a record of Caltrop"),
+        ('{"format": 2, "rows": {"count": 1, "origin": {"entries": [3]}}}', r"record\.json is not .* column origin"),
+        ('{"format": 1, "rows": [], "pictures": [{"layer": "a", "labels": ["b"]}]}', "not a record of Caltrop"),
     ],
 )
 def test_what_is_not_a_record_is_refused(tmp_path, text, why):
     (tmp_path / "record.json").write_text(text)
     with pytest.raises(ValueError, match=why):
         read_study(tmp_path)
+
+
+def test_a_record_of_format_1_is_still_read(tmp_path):
+    row = {"layer": "a", "measure": "m", "symbol": "s", "origin": "trained", "seed": None, "split": "test"}
+    rest = {"step": 3, "half_width": None, "resolution": 0.1, "at_collapse": 0.0, "note": None}
+    rows = [
+        {**row, **rest, "value": 0.5, "reason": None},
+        {**row, **rest, "value": None, "reason": "infinite: classes 3 and 5 coincide"},
+        {**row, **rest, "value": None, "reason": "undefined"},
+    ]
+    record = {"format": 1, "title": "Old", "clock": "epoch", "notes": [], "provenance": {}, "rows": rows}
+    (tmp_path / "record.json").write_text(json.dumps({**record, "per_class": [], "pictures": []}))
+    study = read_study(tmp_path)
+    assert [repr(row.value) for row in study.rows] == ["0.5", "inf", "nan"]
+    assert (study.title, study.rows[0].step, study.rows[0].resolution) == ("Old", 3, 0.1)
 
 
 def test_bytes_that_are_not_text_are_refused(tmp_path):

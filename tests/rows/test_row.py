@@ -72,7 +72,9 @@ def test_a_row_of_a_newer_version_names_the_unknown_column():
         Row.from_dict({**ROW.as_dict(), "colour": "red"})
 
 
-@pytest.mark.parametrize("value", [np.int64(3), np.uint8(3), np.float32(0.5), np.float64(0.5), True, None, "x"])
+@pytest.mark.parametrize(
+    "value", [np.int64(3), np.uint8(3), np.float32(0.5), np.float64(0.5), np.True_, True, None, "x"]
+)
 def test_scalars_of_numpy_are_written_like_pythons(value):
     plain = value.item() if isinstance(value, np.generic) else value
     assert to_json({"a": [value]}) == json.dumps({"a": [plain]})

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from caltrop.rows import Row, Rows, plain_json, to_json
 
 floats = st.one_of(st.floats(), st.sampled_from([0.0, -0.0, math.nan, math.inf]))
-some = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False))
+some = st.one_of(st.none(), st.floats(allow_nan=False), st.sampled_from([0.0, -0.0, 0.5, math.inf, -math.inf]))
 rows = st.lists(
     st.builds(
         Row,
@@ -55,9 +55,7 @@ def test_rows_survive_strict_json_by_column(listed):
     table = Rows.of(listed)
     text = plain_json(table.as_columns())
     again = Rows.from_columns(json.loads(text, parse_constant=lambda constant: pytest.fail(constant)))
-    # JSON keeps of an infinite value only its reason, exactly as a single row does
-    expected = [Row.from_dict(json.loads(to_json(row.as_dict()))) for row in listed]
-    assert told(again) == told(expected)
+    assert told(again) == told(listed)
     assert plain_json(again.as_columns()) == text
 
 
@@ -92,7 +90,7 @@ def test_several_columns_narrow_each_other():
 
 
 def test_an_unknown_column_is_refused():
-    with pytest.raises(TypeError, match="rows are filtered by origin, seed"):
+    with pytest.raises(TypeError, match="rows are told apart by origin, seed"):
         Rows.of([]).where(colour="red")
 
 
@@ -133,7 +131,7 @@ def test_whole_and_fractional_steps_stay_what_they_are():
     [
         (lambda c: c["value"].pop(), "column value has 1 numbers for 2 rows"),
         (lambda c: c["step"]["codes"].pop(), "column step has 1 codes for 2 rows"),
-        (lambda c: c["step"].update(codes=[0, 9]), "codes up to 9 for 2 entries"),
+        (lambda c: c["step"].update(codes=[0, 9]), "codes from 0 to 9 for 2 entries"),
         (lambda c: c["step"].update(codes=[0, -1]), "is damaged"),
         (lambda c: c.update(colour=[1]), r"unknown columns \['colour'\].*newer version"),
         (lambda c: c.update(count=3), "for 3 rows"),

@@ -10,6 +10,8 @@ from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 _DIGITS = 16
 
 
@@ -31,6 +33,8 @@ def canonical(config: Any, place: str = "the configuration") -> Any:
     """`config` as plain JSON, or an error that names the place of what cannot be."""
     if config is None or isinstance(config, str | bool):
         return config
+    if isinstance(config, np.bool_):
+        return bool(config)
     if isinstance(config, Integral):
         return int(config)
     if isinstance(config, Real):

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from caltrop.record.cell import CellRecord, Planned
-from caltrop.rows import Chart, Row, Rows, Study, Verdict
+import numpy as np
+from jaxtyping import Float64
+
+from caltrop.record.cell import CellRecord, Condition, Planned
+from caltrop.rows import COLUMNS, NUMBERS, Chart, Rows, Study, Verdict
 
 # columns that say whether a trained row may speak of missing collapse
 _CONDITIONS = ("training_error", "weight_decay_time")
@@ -59,18 +62,23 @@ class Record:
         return f"{len(self.cells)} of {len(self.planned)} cells{told}"
 
     @property
+    def preconditions(self) -> dict[str, dict[str, Condition]]:
+        """By the key of each cell, the facts that decide whether claims may be judged."""
+        return {cell.key: cell.preconditions for cell in self.cells}
+
+    @property
     def cases(self) -> dict[str, dict[str, Any]]:
         """The configuration of each case that has a name."""
         return {planned.case: planned.config for planned in self.planned if planned.case is not None}
 
     def study(self, verdicts: Iterable[Verdict] = ()) -> Study:
-        """What a page shows: all rows, and the pictures and values per class of the first cell alone.
+        """What a page shows: all rows, and the pictures and values per class of the first cell that has any.
 
         Neither says which seed or case it belongs to, so those of several cells would be taken for one.
         """
-        shown = self.cells[:1]
+        shown = [cell for cell in self.cells if cell.pictures or cell.per_class][:1]
         told = []
-        if len(self.cells) > 1 and any(cell.pictures or cell.per_class for cell in shown):
+        if len(self.cells) > 1 and shown:
             told.append(f"Class means and values of single classes are those of {self.called(shown[0].key)}.")
         return Study(
             rows=self.rows,
@@ -78,8 +86,8 @@ class Record:
             pictures=tuple(picture for cell in shown for picture in cell.pictures),
             title=self.title,
             clock=next((cell.clock for cell in self.cells if cell.clock is not None), None),
-            notes=(*self._notes(), *told),
-            provenance=self._provenance(),
+            notes=(*self.notes, *told),
+            provenance=self.provenance,
             verdicts=tuple(verdicts),
             charts=self.charts,
             cases=self.cases,
@@ -97,27 +105,30 @@ class Record:
             import pandas
         except ImportError as error:
             raise ImportError("to_pandas needs pandas: pip install pandas") from error
-        frame = pandas.DataFrame([vars(row) for row in self.rows], columns=list(Row.__dataclass_fields__))
-        known = {
-            measure: {(row.case, row.seed, row.step): row.value for row in self.rows.where(measure=measure, layer="")}
-            for measure in _CONDITIONS
-        }
-        for measure, values in known.items():
-            found = [
-                values.get((row.case, row.seed, row.step), math.nan) if row.origin == "trained" else math.nan
-                for row in self.rows
-            ]
-            frame[measure] = found
-        return frame
+        rows = self.rows
+        columns: dict[str, Any] = {}
+        for column in COLUMNS:
+            if column in NUMBERS:
+                columns[column] = rows.numbers(column)
+            else:
+                entries, codes = rows.coded(column)
+                # pandas' own judgement of types, on the few entries
+                columns[column] = pandas.Series(list(entries)).take(codes).array
+        return pandas.DataFrame({**columns, **{measure: _beside(rows, measure) for measure in _CONDITIONS}})
 
-    def _notes(self) -> tuple[str, ...]:
+    @property
+    def notes(self) -> tuple[str, ...]:
         """Each note once, with the runs that it comes from where not all of them say it."""
         owners: dict[str, list[str]] = {}
         for cell in self.cells:
             called = ", ".join(filter(None, [cell.case, None if cell.seed is None else f"seed {cell.seed}"]))
             for note in dict.fromkeys(cell.notes):
                 owners.setdefault(note, []).append(called)
-        failed = [f"{self.called(key)} failed: {reason}" for key, reason in self.failures.items()]
+        unread = set(self.damaged.values())
+        failed = [
+            f"{self.called(key)} {'cannot be read' if reason in unread else 'failed'}: {reason}"
+            for key, reason in self.failures.items()
+        ]
         told = [
             note if len(who) == len(self.cells) or not any(who) else f"{'; '.join(who)}: {note}"
             for note, who in owners.items()
@@ -132,7 +143,8 @@ class Record:
                 return ", ".join(filter(None, parts)) or "The run"
         return key
 
-    def _provenance(self) -> dict[str, Any]:
+    @property
+    def provenance(self) -> dict[str, Any]:
         """What all cells share once, and by cell what differs."""
         shared, different = _shared([cell.provenance for cell in self.cells])
         cells = {
@@ -155,3 +167,18 @@ def _shared(entries: list[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]
     names = list(dict.fromkeys(name for entry in entries for name in entry))
     same = {name: entries[0].get(name) for name in names if all(e.get(name) == entries[0].get(name) for e in entries)}
     return same, [name for name in names if name not in same]
+
+
+def _beside(rows: Rows, measure: str) -> Float64[np.ndarray, "rows"]:
+    """For each trained row the value of `measure` of the same case, seed and step; NaN where there is none."""
+    place = np.zeros(len(rows), dtype=np.int64)
+    for column in ("case", "seed", "step"):
+        entries, codes = rows.coded(column)
+        # by equality: 2 and 2.0 are one step
+        number = {entry: place for place, entry in enumerate(dict.fromkeys(entries))}
+        place = place * max(1, len(number)) + np.array([number[entry] for entry in entries], dtype=np.int64)[codes]
+    places, place = np.unique(place, return_inverse=True)
+    known = np.full(len(places), math.nan)
+    is_known = rows.holds(measure=measure, layer="", split="train")
+    known[place[is_known]] = rows.values[is_known]
+    return np.where(rows.holds(origin="trained"), known[place], math.nan)

@@ -44,5 +44,7 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
     check_format(path, record)
     try:
         return Study.from_dict(record)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"{path} is not a record of Caltrop: {type(error).__name__} at {error}.") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is not a record of Caltrop: {error}") from error

@@ -5,6 +5,7 @@ one measure of one layer at one step. Nothing here computes a measure; nothing h
 """
 
 from caltrop.rows.chart import Chart
+from caltrop.rows.columns import NUMBERS
 from caltrop.rows.pictures import ClassValues, Picture
 from caltrop.rows.row import COLUMNS, ORIGINS, Row
 from caltrop.rows.strict import jsonable, plain_json, to_json
@@ -16,6 +17,7 @@ __all__ = [
     "COLUMNS",
     "CONTRADICTED",
     "INCONCLUSIVE",
+    "NUMBERS",
     "ORIGINS",
     "OUTCOMES",
     "REPRODUCED",

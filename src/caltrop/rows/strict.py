@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 
 def jsonable(value: Any, digits: int | None = None) -> Any:
     """`value` with tuples as lists and every non-finite float as None, ready for strict JSON."""
-    if isinstance(value, bool):
-        return value
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
     if isinstance(value, Integral):  # of NumPy, too, which is no int
         return int(value)
     if isinstance(value, Real):

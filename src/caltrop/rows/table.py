@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar, overload
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int32
 
+from caltrop.rows.columns import CODED, NUMBERS, Coded, floats, from_columns, listed, to_columns
 from caltrop.rows.row import COLUMNS, Row
-from caltrop.rows.strict import jsonable
 
 T = TypeVar("T")
-Step = int | float | None
 
-# few distinct entries in many rows: stored as a list of entries and one code for each row
-CODED = ("origin", "seed", "case", "split", "step", "layer", "measure", "symbol", "at_collapse", "reason", "note")
-NUMBERS = ("value", "half_width", "resolution")
+
+# what tells one series of rows from another
+_SERIES = ("origin", "seed", "case", "split", "step", "layer", "measure")
 
 
 class Rows(Sequence[Row]):
@@ -35,7 +35,12 @@ class Rows(Sequence[Row]):
         codes: Mapping[str, Int32[np.ndarray, "rows"]],
         numbers: Mapping[str, Float64[np.ndarray, "rows"]],
     ) -> None:
-        self._entries, self._codes, self._numbers = dict(entries), dict(codes), dict(numbers)
+        self._entries = dict(entries)
+        # views, so that the caller's own arrays stay as they are
+        self._codes = {column: found.view() for column, found in codes.items()}
+        self._numbers = {column: found.view() for column, found in numbers.items()}
+        for array in (*self._codes.values(), *self._numbers.values()):
+            array.flags.writeable = False
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Rows:
@@ -46,8 +51,8 @@ class Rows(Sequence[Row]):
         entries: dict[str, tuple[Any, ...]] = {}
         codes = {}
         for column in CODED:
-            entries[column], codes[column] = _coded(getattr(row, column) for row in rows)
-        numbers = {column: _floats([getattr(row, column) for row in rows]) for column in NUMBERS}
+            entries[column], codes[column] = _coded(list(map(attrgetter(column), rows)))
+        numbers = {column: floats(list(map(attrgetter(column), rows))) for column in NUMBERS}
         return cls(entries, codes, numbers)
 
     @classmethod
@@ -81,8 +86,8 @@ class Rows(Sequence[Row]):
         return next(iter(self[which : which + 1 or None]))
 
     def __iter__(self) -> Iterator[Row]:
-        columns = [self._listed(column) for column in COLUMNS]
-        return (Row(**dict(zip(COLUMNS, entry, strict=True))) for entry in zip(*columns, strict=True))
+        # by position: COLUMNS are the fields in order
+        return map(Row, *map(self._listed, COLUMNS))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):
@@ -90,7 +95,8 @@ class Rows(Sequence[Row]):
         return len(self) == len(other) and all(_same(mine, theirs) for mine, theirs in zip(self, other, strict=True))
 
     def __hash__(self) -> int:
-        return hash((len(self), self._numbers["value"].tobytes()))
+        # NaN and the zeros have several forms in bytes
+        return hash((len(self), *self.distinct("measure"), *self.distinct("layer")))
 
     def __repr__(self) -> str:
         return f"<Rows: {len(self)} rows, {len(self.distinct('measure'))} measures, layers {self.distinct('layer')}>"
@@ -100,21 +106,39 @@ class Rows(Sequence[Row]):
 
         `rows.where(measure="accuracy", split=("train", "test"), step=3)`. An unknown column is a TypeError.
         """
+        kept = self.holds(**wanted)
+        return self if bool(kept.all()) else self[kept]
+
+    def holds(self, **wanted: Any) -> Bool[np.ndarray, "rows"]:
+        """For each row whether `where` keeps it."""
         kept = np.ones(len(self), dtype=bool)
         for column, value in wanted.items():
-            if column not in CODED:
-                raise TypeError(f"rows are filtered by {', '.join(CODED)}; not by {column!r}.")
+            _check_coded(column)
             several = value if isinstance(value, tuple | list | set | frozenset) else (value,)
             good = np.array([entry in several for entry in self._entries[column]], dtype=bool)
             kept &= good[self._codes[column]] if len(good) else kept
-        return self if bool(kept.all()) else self[kept]
+        return kept
 
     def distinct(self, column: str) -> tuple[Any, ...]:
         """What a column holds, each entry once (by equality), in order of first appearance."""
-        return tuple(dict.fromkeys(self._distinct(column)))
+        return tuple(dict.fromkeys(self.coded(column)[0]))
+
+    def coded(self, column: str) -> Coded:
+        """What a column holds, each entry once (by type and value) in order of first appearance, and where.
+
+        `entries, codes = rows.coded("step")`: row i holds `entries[codes[i]]`.
+        """
+        _check_coded(column)
+        entries, codes = self._entries[column], self._codes[column]
+        used, first = np.unique(codes, return_index=True)
+        order = used[np.argsort(first)]
+        place = np.zeros(len(entries), dtype=np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        return tuple(entries[code] for code in order), place[codes]
 
     def split_by(self, column: str) -> dict[Any, Rows]:
         """The rows for each entry of a column, in order of first appearance."""
+        _check_coded(column)
         codes = self._codes[column]
         order = np.argsort(codes, kind="stable")
         cuts = np.searchsorted(codes[order], np.arange(len(self._entries[column]) + 1))
@@ -148,60 +172,28 @@ class Rows(Sequence[Row]):
         """The same rows with some columns set to one value each: `rows.with_columns(seed=3, case="depth=4")`."""
         entries, codes = dict(self._entries), dict(self._codes)
         for column, value in same.items():
+            _check_coded(column)
             entries[column], codes[column] = (value,), np.zeros(len(self), dtype=np.int32)
         return Rows(entries, codes, self._numbers)
 
     def as_columns(self) -> dict[str, Any]:
         """Strict JSON by column: {"count", column: {"entries", "codes"} or [number or null, …]}.
 
-        Entries that no row uses are left out, so that equal rows give equal text; a column with one entry
-        carries no codes. Infinite values are null, as in a row, and `reason` tells them from NaN.
+        Equal rows give equal text. What is not finite is null, and comes back nevertheless.
         """
-        out: dict[str, Any] = {"count": len(self)}
-        for column in CODED:
-            used = self._distinct(column)
-            out[column] = {"entries": jsonable(list(used))}
-            if len(used) > 1:
-                place = np.zeros(len(self._entries[column]), dtype=np.int32)
-                order = {_key(entry): number for number, entry in enumerate(used)}
-                for code, entry in enumerate(self._entries[column]):
-                    place[code] = order.get(_key(entry), 0)
-                out[column]["codes"] = place[self._codes[column]].tolist()
-        for column in NUMBERS:
-            found = self._numbers[column]
-            out[column] = _nullable(found, np.isfinite(found))
-        return out
+        return to_columns({column: self.coded(column) for column in CODED}, self._numbers)
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> Rows:
         """The inverse of `as_columns`.
 
         Raises:
-            ValueError: columns of different lengths, codes without an entry, unknown columns.
+            ValueError: columns of different lengths, codes without an entry, entries of another type, unknown columns.
             KeyError: a column is missing.
         """
-        unknown = sorted(set(columns) - {*COLUMNS, "count"})
-        if unknown:
-            raise ValueError(
-                f"rows have the unknown columns {unknown}; this version knows {sorted(COLUMNS)}. "
-                "They were probably written by a newer version."
-            )
-        count = int(columns["count"])
-        entries, codes = {}, {}
-        for column in CODED:
-            entries[column] = tuple(columns[column]["entries"])
-            read = columns[column].get("codes")
-            codes[column] = np.zeros(count, dtype=np.int32) if read is None else np.array(read, dtype=np.int32)
-            _check_codes(column, codes[column], len(entries[column]), count)
-        numbers = {column: _floats(columns[column]) for column in NUMBERS}
-        for column, found in numbers.items():
-            if len(found) != count:
-                raise ValueError(f"column {column} has {len(found)} numbers for {count} rows; the file is damaged.")
-        infinite = np.array([str(reason or "").startswith("infinite") for reason in entries["reason"]], dtype=bool)
-        if infinite.any():
-            lost = np.isnan(numbers["value"]) & infinite[codes["reason"]]
-            numbers["value"][lost] = math.inf
-        return cls(entries, codes, numbers)
+        coded, numbers = from_columns(columns)
+        entries = {column: held for column, (held, _) in coded.items()}
+        return cls(entries, {column: codes for column, (_, codes) in coded.items()}, numbers)
 
     def per(self, column: str, quantity: Callable[[Rows], T]) -> dict[Any, T]:
         """`quantity` of the rows of each entry of `column`: `rows.per("seed", lambda rows: rows.last())`."""
@@ -224,10 +216,6 @@ class Rows(Sequence[Row]):
         later = self[self.steps > 0]
         return later._single(later._at(np.nanmin))
 
-    def _distinct(self, column: str) -> tuple[Any, ...]:
-        codes, first = np.unique(self._codes[column], return_index=True)
-        return tuple(self._entries[column][code] for code in codes[np.argsort(first)])
-
     def _at(self, pick: Callable[[Float64[np.ndarray, "rows"]], Any]) -> Rows:
         steps = self.steps
         if len(self) == 0 or bool(np.isnan(steps).all()):
@@ -239,7 +227,7 @@ class Rows(Sequence[Row]):
             return float(rows.values[0])
         if len(rows) == 0:
             raise LookupError("there are no rows to read")
-        told = {column: rows.distinct(column) for column in CODED[:7] if len(rows.distinct(column)) > 1}
+        told = {column: rows.distinct(column) for column in _SERIES if len(rows.distinct(column)) > 1}
         raise LookupError(f"{len(rows)} rows stand where one was expected; they differ in {told or 'nothing'}")
 
     def _taken(self, places: Any) -> Rows:
@@ -250,27 +238,34 @@ class Rows(Sequence[Row]):
         if column in NUMBERS:
             found = self._numbers[column]
             # a value may be NaN; a half-width or a resolution is then absent
-            return _nullable(found, np.full(len(found), True) if column == "value" else ~np.isnan(found))
+            return found.tolist() if column == "value" else listed(found)
         entries = self._entries[column]
         return [entries[code] for code in self._codes[column].tolist()]
 
 
-def _coded(entries: Iterable[Any]) -> tuple[tuple[Any, ...], Int32[np.ndarray, "rows"]]:
+def _check_coded(column: str) -> None:
+    if column not in CODED:
+        raise TypeError(f"rows are told apart by {', '.join(CODED)}; not by {column!r}.")
+
+
+def _coded(held: Sequence[Any]) -> Coded:
+    # rows mostly share the same few objects, which are told apart faster than what they hold
+    marks = list(map(id, held))
     places: dict[Any, int] = {}
     names: list[Any] = []
-    codes = []
-    for entry in entries:
+    known: dict[int, int] = {}
+    for mark, entry in dict(zip(marks, held, strict=True)).items():
         key = _key(entry)
         if key not in places:
             places[key] = len(names)
             names.append(None if isinstance(entry, float) and math.isnan(entry) else entry)
-        codes.append(places[key])
-    return tuple(names), np.array(codes, dtype=np.int32)
+        known[mark] = places[key]
+    return tuple(names), np.fromiter(map(known.__getitem__, marks), np.int32, len(marks))
 
 
 def _joined(
     parts: Sequence[tuple[tuple[Any, ...], Int32[np.ndarray, "_"]]],
-) -> tuple[tuple[Any, ...], Int32[np.ndarray, "rows"]]:
+) -> Coded:
     places: dict[Any, int] = {}
     names: list[Any] = []
     codes = [np.empty(0, dtype=np.int32)]
@@ -286,29 +281,10 @@ def _joined(
 
 
 def _key(entry: Any) -> Any:
-    # 3 and 3.0 are one step to Python but two different texts; a NaN equals nothing, itself included
-    if isinstance(entry, float) and math.isnan(entry):
-        return (type(None), None)
+    # 3 and 3.0 are one step to Python but two different texts, as are 0.0 and -0.0; a NaN equals nothing, not itself
+    if isinstance(entry, float):
+        return (type(None), None) if math.isnan(entry) else (type(entry), entry, math.copysign(1.0, entry))
     return (type(entry), entry)
-
-
-def _floats(numbers: Sequence[Any]) -> Float64[np.ndarray, "rows"]:
-    return np.array(numbers, dtype=np.float64)  # None becomes NaN
-
-
-def _nullable(numbers: Float64[np.ndarray, "rows"], kept: Bool[np.ndarray, "rows"]) -> list[Any]:
-    """As a list, with None where not kept."""
-    out: list[Any] = numbers.tolist()
-    for place in np.flatnonzero(~kept).tolist():
-        out[place] = None
-    return out
-
-
-def _check_codes(column: str, codes: Int32[np.ndarray, "rows"], entries: int, count: int) -> None:
-    if len(codes) != count:
-        raise ValueError(f"column {column} has {len(codes)} codes for {count} rows; the file is damaged.")
-    if count and (int(codes.min()) < 0 or int(codes.max()) >= entries):
-        raise ValueError(f"column {column} has codes up to {int(codes.max())} for {entries} entries; it is damaged.")
 
 
 def _same(mine: Row, theirs: object) -> bool:
