@@ -76,8 +76,9 @@ def from_columns(columns: Mapping[str, Any]) -> tuple[dict[str, Coded], dict[str
     count = columns[_COUNT]
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise ValueError(f"there are said to be {count!r} rows; the file is damaged.")
-    coded = {column: _read_coded(column, columns[column], count) for column in CODED}
+    # first, because they cannot claim more rows than there are
     numbers = {column: _read_numbers(column, columns[column], count) for column in NUMBERS}
+    coded = {column: _read_coded(column, columns[column], count) for column in CODED}
     if _INFINITE in columns:
         _put_infinite(columns[_INFINITE], coded, numbers)
     else:
@@ -90,6 +91,10 @@ def _read_coded(column: str, held: Any, count: int) -> Coded:
     types = CODED[column]
     if not isinstance(entries, list) or not all(isinstance(e, types) and not isinstance(e, bool) for e in entries):
         raise ValueError(f"column {column} has other entries than a list of {_told(types)}; the file is damaged.")
+    if column in _FLOATING:
+        _read_floats(column, entries)
+    if column == "at_collapse":
+        entries = [None if entry is None else float(entry) for entry in entries]
     read = held.get("codes")
     if read is None:
         codes = np.zeros(count, dtype=np.int64)
@@ -112,6 +117,10 @@ def _read_numbers(column: str, held: Any, count: int) -> Numbers:
         raise ValueError(f"column {column} is no list of numbers; the file is damaged.")
     if len(held) != count:
         raise ValueError(f"column {column} has {len(held)} numbers for {count} rows; the file is damaged.")
+    return _read_floats(column, held)
+
+
+def _read_floats(column: str, held: list[Any]) -> Numbers:
     try:
         return floats(held)
     except OverflowError as error:

@@ -1,0 +1,70 @@
+"""What other processes do to a run at the same time; `python writing.py WORK FOLDER …`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from caltrop.record import Planned, RunFolder
+from caltrop.record.files import write_bytes
+from caltrop.rows import Row, Rows
+from record.runs import RUN, cell
+
+BLOCK = 50_000
+
+
+def tell(word):
+    sys.stdout.write(word + "\n")
+    sys.stdout.flush()
+
+
+def rows(value, count):
+    return Rows.of(Row("", "loss", "L", value, seed=0, split="train", step=step) for step in range(count))
+
+
+def cells(folder, writer, rounds):
+    """Plan one seed and write its cell, and a cell that all writers share, again and again."""
+    run, seed = RunFolder(folder), 10 + int(writer)
+    for number in range(int(rounds)):
+        run.begin(replace(RUN, planned=(*RUN.planned, Planned(f"key{seed}", None, seed, RUN.config))))
+        run.write_cell(cell(seed))
+        # every row of one file is one writer's: a mixture would show
+        run.write_cell(cell(0, rows=rows(float(writer), 20 + number)))
+        run.note_failure("key1", f"by {writer}")
+        run.checkpoint(f"key{seed}").save({"writer": writer}, done=number, total=int(rounds))
+
+
+def files(path):
+    """Replace one file for ever: each content is one byte repeated."""
+    tell("ready")
+    number = 0
+    while True:
+        number += 1
+        write_bytes(path, bytes([65 + number % 26]) * BLOCK)
+
+
+def hold(folder, key):
+    """Hold a cell's lock until killed."""
+    with RunFolder(folder).cell_lock(key) as held:
+        tell("held" if held else "refused")
+        time.sleep(600)
+
+
+def stuck(path):
+    """Stop in the middle of a write until killed."""
+    write = os.write
+
+    def slow(handle, content):
+        write(handle, bytes(content)[: len(content) // 2])
+        tell("ready")
+        time.sleep(600)
+
+    os.write = slow
+    write_bytes(Path(path), b"new" * 100)
+
+
+if __name__ == "__main__":
+    {"cells": cells, "files": files, "hold": hold, "stuck": stuck}[sys.argv[1]](*sys.argv[2:])
