@@ -78,7 +78,7 @@ def _paper(experiment: Experiment) -> list[str]:
     for claim in experiment.claims:
         requires = "; ".join(precondition.says for precondition in claim.requires) or "nothing"
         lines.append(
-            f"- `{claim.id}` ({claim.where}): {claim.computes}. Threshold {claim.expected}: {claim.threshold}. "
+            f"- `{claim.id}` ({claim.where}): {claim.computes}. Expected {claim.expected} ({claim.threshold}). "
             f"Requires: {requires}."
         )
     lines += ["", "| scale | cost | seeds | configuration |", "|---|---|---|---|"]

@@ -21,7 +21,8 @@ def _block(translator: Any, node: nodes.math_block) -> None:
 
 def _dollars(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Docstrings write formulas between dollars, as Markdown does; reStructuredText has a role for them."""
-    text = re.sub(r"\$([^$]+)\$", lambda found: f":math:`{found[1]}`", "\n".join(lines))
+    text = re.sub(r"\$\$([^$]+)\$\$", lambda found: f"\n.. math:: {' '.join(found[1].split())}\n", "\n".join(lines))
+    text = re.sub(r"\$([^$]+)\$", lambda found: f":math:`{' '.join(found[1].split())}`", text)
     lines[:] = text.split("\n")
 
 
