@@ -91,12 +91,6 @@ def threads(_):
     return THREADS_AT_IMPORT
 
 
-def torch_threads(_):
-    import torch
-
-    return torch.get_num_threads()
-
-
 def process(_):
     return os.getpid()
 

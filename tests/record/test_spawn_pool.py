@@ -3,9 +3,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from concurrent.futures import CancelledError
 
 import pytest
+import torch
 
 from caltrop.record.spawn_pool import SpawnPool
 from caltrop.record.spawn_worker import WorkerDied
@@ -44,9 +44,12 @@ def test_workers_know_of_one_thread_before_they_import_anything(pool, monkeypatc
 
 
 @pytest.mark.slow  # imports torch in another process
-def test_torch_computes_on_one_thread(pool, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    assert pool.submit(tasks.torch_threads, 0).result() == 1
+def test_torch_computes_on_one_thread_whatever_a_module_asked_for(pool):
+    before = torch.get_num_threads()
+    from record.sweep_torch_tasks import torch_threads
+
+    torch.set_num_threads(before)
+    assert pool.submit(torch_threads, 0).result() == 1
 
 
 def test_starting_workers_leaves_signals_as_they_were(pool):
@@ -68,13 +71,22 @@ def test_a_pool_that_was_stopped_leaves_nothing_behind(tmp_path):
         pool.submit(tasks.square, 2)
 
 
-def test_a_pool_that_is_stopped_while_its_workers_start_leaves_nothing_behind(tmp_path):
-    pool = SpawnPool(2)
-    future = pool.submit(tasks.logged, {"log": str(tmp_path / "log"), "index": 0, "gate": str(tmp_path / "never")})
+def test_a_pool_that_is_stopped_while_its_workers_start_leaves_nothing_behind(tmp_path, monkeypatch):
+    pool = SpawnPool(1)
+    drop = pool._drop
+
+    def drop_after_the_stop(slot):
+        tasks.until(lambda: pool._is_stopped)
+        drop(slot)
+
+    # what happens last before a worker is started
+    monkeypatch.setattr(pool, "_drop", drop_after_the_stop)
+    future = pool.submit(tasks.logged, {"log": str(tmp_path / "log"), "index": 0})
+    tasks.until(future.running)
     pool.stop()
-    with pytest.raises((WorkerDied, CancelledError)):
+    with pytest.raises(WorkerDied, match="stopped"):
         future.result(timeout=tasks.DEADLINE_SECONDS)
-    assert not any(thread.is_alive() for thread in pool._slots)
+    assert tasks.counted(tmp_path / "log") == {}
 
 
 def test_what_cannot_travel_is_refused_at_once(pool):
