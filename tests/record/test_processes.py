@@ -51,7 +51,7 @@ def parts(folder):
 def test_processes_that_write_the_same_and_different_cells_and_the_plan_corrupt_nothing(start, tmp_path):
     run = RunFolder(tmp_path / "run")
     run.begin(RUN)
-    writers = [start("cells", run.path, number, 15) for number in range(3)]
+    writers = [start("cells", run.path, number, 8) for number in range(3)]
     looks = 0
     while any(writer.poll() is None for writer in writers):
         record = run.read()
@@ -68,7 +68,7 @@ def test_processes_that_write_the_same_and_different_cells_and_the_plan_corrupt_
     assert {planned.seed for planned in record.planned} == {0, 1, 2, 10, 11, 12}
     assert {one.seed for one in record.cells} == {0, 10, 11, 12}
     assert record.failures["key1"] in {f"by {number}" for number in range(3)}
-    assert [run.progress(f"key{10 + number}") for number in range(3)] == [(14, 15)] * 3
+    assert [run.progress(f"key{10 + number}") for number in range(3)] == [(7, 8)] * 3
     assert parts(run.path) == []
 
 
@@ -130,6 +130,21 @@ def test_who_waits_for_a_lock_gets_it_when_its_holder_is_killed(start, tmp_path)
     waiting = start("hold", tmp_path, "key0")
     holder.kill()
     assert waiting.stdout.readline() == "held\n", waiting.stderr.read()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_child_that_outlives_its_parent_does_not_hold_its_lock(start, tmp_path):
+    run = RunFolder(tmp_path)
+    run.begin(RUN)
+    holder = start("hold_and_fork", tmp_path, "key0")
+    child = int(holder.stdout.readline())
+    try:
+        holder.kill()
+        holder.wait()
+        with run.cell_lock("key0", wait=False) as held:
+            assert held
+    finally:
+        os.kill(child, signal.SIGKILL)
 
 
 def test_a_lock_is_free_again_after_an_error_inside(tmp_path):

@@ -231,6 +231,7 @@ def test_a_clock_that_moved_back_changes_nothing(folder, monkeypatch):
     for path in folder.path.rglob("*"):
         os.utime(path, (4e9, 4e9))  # written in the year 2096, as it seems now
     monkeypatch.setattr("time.time", lambda: 0.0)
+    monkeypatch.setattr("time.time_ns", lambda: 0)
     folder.begin(RUN)
     folder.write_cell(cell(1))
     record = folder.read()

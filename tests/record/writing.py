@@ -53,6 +53,18 @@ def hold(folder, key):
         time.sleep(600)
 
 
+def hold_and_fork(folder, key):
+    """Hold a cell's lock, with a child that lives on like a loader's worker."""
+    with RunFolder(folder).cell_lock(key):
+        child = os.fork()
+        if child == 0:
+            sys.stdout.close()
+            sys.stderr.close()
+            time.sleep(600)
+        tell(str(child))
+        time.sleep(600)
+
+
 def stuck(path):
     """Stop in the middle of a write until killed."""
     write = os.write
@@ -67,4 +79,5 @@ def stuck(path):
 
 
 if __name__ == "__main__":
-    {"cells": cells, "files": files, "hold": hold, "stuck": stuck}[sys.argv[1]](*sys.argv[2:])
+    work = {"cells": cells, "files": files, "hold": hold, "hold_and_fork": hold_and_fork, "stuck": stuck}
+    work[sys.argv[1]](*sys.argv[2:])

@@ -67,10 +67,71 @@ def test_where_and_split_by_agree_with_a_loop(listed, column):
         assert told(table.where(**{column: entry})) == told(row for row in listed if getattr(row, column) == entry)
     kept = tuple(seen[:2])
     assert told(table.where(**{column: kept})) == told(row for row in listed if getattr(row, column) in kept)
+    assert list(table.holds(**{column: kept})) == [getattr(row, column) in kept for row in listed]
+    assert table.distinct(column) == tuple(seen)
     parts = table.split_by(column)
-    assert sum(map(len, parts.values())) == len(listed)
+    assert list(parts) == seen
     for entry, part in parts.items():
-        assert all(getattr(row, column) == entry for row in part)
+        assert told(part) == told(row for row in listed if getattr(row, column) == entry)
+
+
+@given(rows, st.sampled_from(["seed", "step", "at_collapse", "reason"]))
+def test_coded_entries_are_those_of_the_rows_each_once(listed, column):
+    entries, codes = Rows.of(listed).where(split="train").coded(column)
+    held = [getattr(row, column) for row in listed if row.split == "train"]
+    assert list(map(repr, (entries[code] for code in codes))) == list(map(repr, held))
+    assert list(map(repr, entries)) == list(dict.fromkeys(map(repr, held)))
+
+
+@given(rows, st.data())
+def test_masks_and_slices_pick_what_they_pick_of_a_list(listed, data):
+    table = Rows.of(listed)
+    mask = data.draw(st.lists(st.booleans(), min_size=len(listed), max_size=len(listed)))
+    assert told(table[np.array(mask, dtype=bool)]) == told(row for row, kept in zip(listed, mask, strict=True) if kept)
+    cut = data.draw(st.slices(len(listed)))
+    assert told(table[cut]) == told(listed[cut])
+
+
+def plain_single(listed):
+    """The value of one row; what `last` and `first` raise otherwise."""
+    if len(listed) != 1:
+        raise LookupError
+    return listed[0].value
+
+
+def plain_last(listed):
+    steps = [row.step for row in listed if row.step is not None]
+    return plain_single([row for row in listed if row.step == max(steps)] if steps else listed)
+
+
+def plain_first(listed):
+    later = [row for row in listed if row.step is not None and row.step > 0]
+    return plain_single([row for row in later if row.step == min(row.step for row in later)])
+
+
+def answered(ask, held):
+    try:
+        return repr(float(ask(held)))
+    except LookupError:
+        return "none, or several"
+
+
+@pytest.mark.parametrize(("ask", "plain"), [(Rows.last, plain_last), (Rows.first, plain_first)])
+@given(listed=rows)
+def test_last_and_first_agree_with_a_loop(ask, plain, listed):
+    some_seed = [row for row in listed if row.seed == 0]
+    for held in (listed, some_seed, listed[:1]):
+        assert answered(ask, Rows.of(held)) == answered(plain, held)
+
+
+@given(rows, st.integers(0, 12))
+def test_equal_rows_are_equal_text_however_they_came_together(listed, cut):
+    whole = plain_json(Rows.of(listed).as_columns())
+    joined = Rows.joined([listed[:cut], listed[cut:]])
+    assert plain_json(joined.as_columns()) == whole
+    assert plain_json(Rows.joined([listed, listed])[len(listed) :].as_columns()) == whole
+    assert joined == Rows.of(listed)
+    assert hash(joined) == hash(Rows.of(listed))
 
 
 @given(rows, rows)
@@ -135,6 +196,20 @@ def test_whole_and_fractional_steps_stay_what_they_are():
         (lambda c: c["step"].update(codes=[0, -1]), "is damaged"),
         (lambda c: c.update(colour=[1]), r"unknown columns \['colour'\].*newer version"),
         (lambda c: c.update(count=3), "for 3 rows"),
+        (lambda c: c.update(count=True), "said to be True rows"),
+        (lambda c: c.update(count=2.0), "said to be 2.0 rows"),
+        (lambda c: c["step"].update(codes=[0, 0.5]), "codes that are no integers"),
+        (lambda c: c["step"].update(codes=[[0], [1]]), "codes that are no integers"),
+        (lambda c: c["step"].update(codes=[0, 2**70]), "codes that are no integers"),
+        (lambda c: c["step"].update(codes=[0, 2**40]), "codes from 0 to 1099511627776"),
+        (lambda c: c["layer"].update(entries=[3]), "column layer has other entries than a list of str"),
+        (lambda c: c["seed"].update(entries=[True]), "column seed has other entries than a list of int or null"),
+        (lambda c: c["step"].update(entries=[10**400, 1]), "column step has a number that is too large"),
+        (lambda c: c.update(step=[1, 2]), "column step has other entries"),
+        (lambda c: c.update(value=["1.5", 2.0]), "column value is no list of numbers"),
+        (lambda c: c.update(infinite={"value": {"plus": [2]}}), "not clear what is infinite"),
+        (lambda c: c.update(infinite={"layer": {"plus": [0]}}), "not clear what is infinite"),
+        (lambda c: c.update(infinite=[1]), "not clear what is infinite"),
     ],
 )
 def test_damaged_columns_are_refused(damage, why):
@@ -149,6 +224,41 @@ def test_a_missing_column_is_named():
     del columns["note"]
     with pytest.raises(KeyError, match="note"):
         Rows.from_columns(columns)
+
+
+def test_columns_of_before_infinities_were_told_are_read_by_their_reasons():
+    columns = series({1: 1.0, 2: math.inf}).with_columns(reason="infinite: classes coincide").as_columns()
+    assert columns["value"] == [1.0, None]
+    assert "infinite" not in columns
+    assert [row.value for row in Rows.from_columns(columns)] == [1.0, math.inf]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda table: table.with_columns(colour="red"),
+        lambda table: table.with_columns(value=1.0),
+        lambda table: table.split_by("value"),
+        lambda table: table.distinct("colour"),
+    ],
+)
+def test_only_columns_of_few_entries_are_set_and_split(ask):
+    with pytest.raises(TypeError, match="told apart by origin, seed"):
+        ask(series({1: 1.0}))
+
+
+def test_a_table_cannot_be_changed():
+    table = series({1: 1.0})
+    for array in (table.values, table.codes("step")):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 2
+
+
+def test_the_array_that_a_table_was_made_of_can():
+    made = series({1: 1.0})
+    values = np.array([1.0])
+    Rows(made._entries, made._codes, {**made._numbers, "value": values})
+    values[0] = 2.0
 
 
 def test_arrays_of_a_table_are_those_of_its_rows():
