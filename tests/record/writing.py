@@ -26,15 +26,22 @@ def rows(value, count):
 
 
 def cells(folder, writer, rounds):
-    """Plan one seed and write its cell, and a cell that all writers share, again and again."""
-    run, seed = RunFolder(folder), 10 + int(writer)
+    """Plan another seed and write its cell, and a cell that all writers share, again and again."""
+    run = RunFolder(folder)
+    tell("ready")
+    sys.stdin.readline()
     for number in range(int(rounds)):
+        seed = seed_of(int(writer), number)
         run.begin(replace(RUN, planned=(*RUN.planned, Planned(f"key{seed}", None, seed, RUN.config))))
         run.write_cell(cell(seed))
         # every row of one file is one writer's: a mixture would show
         run.write_cell(cell(0, rows=rows(float(writer), 20 + number)))
         run.note_failure("key1", f"by {writer}")
-        run.checkpoint(f"key{seed}").save({"writer": writer}, done=number, total=int(rounds))
+        run.checkpoint(f"key{seed}").save({"writer": writer}, done=1, total=2)
+
+
+def seed_of(writer, number):
+    return 100 * (writer + 1) + number
 
 
 def files(path):

@@ -208,6 +208,7 @@ def test_whole_and_fractional_steps_stay_what_they_are():
         (lambda c: c.update(step=[1, 2]), "column step has other entries"),
         (lambda c: c.update(value=["1.5", 2.0]), "column value is no list of numbers"),
         (lambda c: c.update(infinite={"value": {"plus": [2]}}), "not clear what is infinite"),
+        (lambda c: c.update(infinite={"value": {"plus": [-1]}}), "not clear what is infinite"),
         (lambda c: c.update(infinite={"layer": {"plus": [0]}}), "not clear what is infinite"),
         (lambda c: c.update(infinite=[1]), "not clear what is infinite"),
     ],
