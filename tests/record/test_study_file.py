@@ -99,7 +99,7 @@ def test_a_record_of_a_newer_format_is_refused_with_the_reason(tmp_path):
         ('{"format": 1, "rows": [{"layer": "a"}]}', "KeyError at 'value'"),
         ('{"format": 1, "rows": [{"value": 1.0, "colour": "red"}]}', "unknown columns"),
         ('{"format": 1, "rows": 5}', "not a record of Caltrop"),
-        ('{"format": 2, "rows": {"count": 1, "origin": {"entries": [3]}}}', r"record\.json is not .* column origin"),
+        ('{"format": 2, "rows": {"count": 1, "value": ["3"]}}', r"record\.json is not .* column value is no list"),
         ('{"format": 1, "rows": [], "pictures": [{"layer": "a", "labels": ["b"]}]}', "not a record of Caltrop"),
     ],
 )

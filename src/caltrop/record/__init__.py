@@ -3,10 +3,11 @@
 from caltrop.record.cell import CellRecord, Planned
 from caltrop.record.checkpoint import Checkpoint
 from caltrop.record.files import write_text
+from caltrop.record.finding import Found, find_runs
 from caltrop.record.keys import cell_key
 from caltrop.record.provenance import environment, provenance
 from caltrop.record.record import Record
-from caltrop.record.run_folder import Found, RunFolder, find_runs
+from caltrop.record.run_folder import RunFolder
 from caltrop.record.strict_file import FORMAT
 from caltrop.record.study_file import read_study, write_study
 from caltrop.record.sweep import Cell, run_many

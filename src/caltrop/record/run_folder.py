@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from caltrop.record.files import aside, remove_parts, write_bytes, write_text
 from caltrop.record.locks import locked
 from caltrop.record.record import Record
 from caltrop.record.strict_file import FORMAT, check_format, parse
-from caltrop.record.study_file import FILE_NAME
 from caltrop.rows import Chart, jsonable, plain_json, to_json
 
 RUN, CELLS = "run.json", "cells"
@@ -191,37 +190,6 @@ class RunFolder:
             if path.stem not in keys and self.has(path.stem):
                 os.replace(path, aside(path, ".replaced"))
                 self.checkpoint(path.stem).clear()
-
-
-@dataclass(frozen=True)
-class Found:
-    """What lies under a folder: runs, single studies (record.json), and files that look like either but are not."""
-
-    runs: tuple[Path, ...]
-    studies: tuple[Path, ...] = ()
-    foreign: dict[Path, str] = field(default_factory=dict)
-
-
-def find_runs(folder: str | os.PathLike[str]) -> Found:
-    """Every run and study under `folder`, which may be one itself, in the order of their paths.
-
-    A run.json or record.json that some other program wrote is named in `foreign`.
-    """
-    runs, studies, foreign = [], [], {}
-    for path in sorted(Path(folder).rglob("*.json")):
-        if path.name not in (RUN, FILE_NAME):
-            continue
-        try:
-            held = parse(path)
-            check_format(path, held, "run" if path.name == RUN else None)
-        except (ValueError, OSError) as error:
-            foreign[path] = str(error)
-            continue
-        if path.name == RUN:
-            runs.append(path.parent)
-        else:
-            studies.append(path.parent)
-    return Found(tuple(runs), tuple(studies), foreign)
 
 
 def _keep_copy(path: Path, ending: str) -> None:
