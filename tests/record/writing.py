@@ -63,11 +63,14 @@ def hold(folder, key):
 def hold_and_fork(folder, key):
     """Hold a cell's lock, with a child that lives on like a loader's worker."""
     with RunFolder(folder).cell_lock(key):
+        read, write = os.pipe()
         child = os.fork()
         if child == 0:
+            os.write(write, b"forked")  # only now has it let go of what it inherited
             sys.stdout.close()
             sys.stderr.close()
             time.sleep(600)
+        os.read(read, 6)
         tell(str(child))
         time.sleep(600)
 

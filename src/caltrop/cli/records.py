@@ -60,11 +60,12 @@ def read_all(folder: Path) -> Found:
 def tell_failures(judged: JudgedRecord) -> None:
     """Each cell that failed or is damaged, once, on stderr."""
     record = judged.record
+    unread = set(record.damaged.values())
     for key, reason in record.failures.items():
-        print(f"caltrop: {record.experiment}, {record.called(key)}: {reason}", file=sys.stderr)
+        if reason not in unread:
+            print(f"caltrop: {record.experiment}, {record.called(key)}: {reason}", file=sys.stderr)
     for name, reason in record.damaged.items():
-        if reason not in record.failures.values():
-            print(f"caltrop: {judged.folder}: {name}: {reason}", file=sys.stderr)
+        print(f"caltrop: {judged.folder}/{name}: {reason.removeprefix(name).strip()}", file=sys.stderr)
 
 
 def tell_problems(problems: dict[str, str]) -> None:
