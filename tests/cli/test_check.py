@@ -17,7 +17,7 @@ from papers.toy import NAME
 @pytest.fixture(autouse=True)
 def toys(monkeypatch):
     registry.experiments()
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+    monkeypatch.setattr(registry._REGISTRY, "_things", dict(registry._REGISTRY))
     registry.register(toy.experiment())
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-import caltrop.record.files
+import caltrop.files
 from caltrop.record import read_study
 
 NAN_AT_17 = np.where(np.arange(48)[:, None] == 17, np.nan, 1.0) * np.ones((1, 6))
@@ -264,7 +264,7 @@ def test_ctrl_c_while_writing_keeps_the_old_results(run, features, workplace, mo
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(caltrop.record.files.os, "fsync", interrupted)
+    monkeypatch.setattr(caltrop.files.os, "fsync", interrupted)
     ran = run("measure", features(), "--out", "results")
     assert ran.code == 130
     assert (workplace / "results" / "record.json").read_bytes() == before
@@ -277,7 +277,7 @@ def test_a_full_disk_is_exit_code_3_and_leaves_nothing_half_written(run, feature
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(caltrop.record.files.os, "fsync", full)
+    monkeypatch.setattr(caltrop.files.os, "fsync", full)
     ran = run("measure", features(), "--out", "results")
     assert (ran.code, ran.out) == (3, "")
     assert ran.err == "caltrop: could not finish: the disk is full\n"

@@ -16,13 +16,13 @@ from papers.toy import NAME
 @pytest.fixture(autouse=True)
 def toys(monkeypatch):
     registry.experiments()
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+    monkeypatch.setattr(registry._REGISTRY, "_things", dict(registry._REGISTRY))
     registry.register(toy.experiment())
 
 
 def register(monkeypatch, **changes):
     known = {name: known for name, known in registry._REGISTRY.items() if name != NAME}
-    monkeypatch.setattr(registry, "_REGISTRY", known)
+    monkeypatch.setattr(registry._REGISTRY, "_things", known)
     return registry.register(toy.experiment(**changes))
 
 

@@ -10,5 +10,5 @@ from papers import toy
 def toys(monkeypatch):
     """The toy experiment, registered as a user's package would register it; gone afterwards."""
     registry.experiments()
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+    monkeypatch.setattr(registry._REGISTRY, "_things", dict(registry._REGISTRY))
     return registry.register(toy.experiment())

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from caltrop.files import remove_parts, write_bytes
 from caltrop.record import RunFolder
-from caltrop.record.files import remove_parts, write_bytes
 from record import writing
 from record.runs import RUN, cell
 

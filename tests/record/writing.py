@@ -8,8 +8,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from caltrop.files import write_bytes
 from caltrop.record import Planned, RunFolder
-from caltrop.record.files import write_bytes
 from caltrop.rows import Row, Rows
 from record.runs import RUN, cell
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any, get_type_hints
 
 from torch import Tensor
+
+from caltrop.registry import Registry
 
 AtCollapse = float | Callable[[int, int], float | None] | None
 
@@ -83,8 +83,7 @@ class Measure:
         return inspect.getdoc(self.function) or ""
 
 
-_REGISTRY: dict[str, Measure] = {}
-_PLUGINS_LOADED = False
+_REGISTRY: Registry[Measure] = Registry("measure")
 
 
 def measure(
@@ -114,11 +113,9 @@ def measure(
 
     def register(function: Callable[..., float]) -> Measure:
         name = function.__name__
-        if name in _REGISTRY:
-            raise ValueError(f"a measure named '{name}' is registered already; names are unique, choose another.")
         hints = get_type_hints(function)
         needs = tuple(hints[parameter] for parameter in inspect.signature(function).parameters)
-        _REGISTRY[name] = Measure(
+        made = Measure(
             name,
             symbol,
             function,
@@ -131,18 +128,13 @@ def measure(
             is_whole_model,
             caution,
         )
-        return _REGISTRY[name]
+        return _REGISTRY.add(name, made)
 
     return register
 
 
 def registry() -> Mapping[str, Measure]:
     """All measures by name, those of installed packages (entry-point group `caltrop`) included."""
-    global _PLUGINS_LOADED
-    if not _PLUGINS_LOADED:
-        _PLUGINS_LOADED = True
-        for plugin in entry_points(group="caltrop"):
-            plugin.load()
     return _REGISTRY
 
 
@@ -162,9 +154,4 @@ def names() -> list[str]:
 
 def get(name: str) -> Measure:
     """The measure of that name; an unknown one raises KeyError with the nearest names."""
-    known = registry()
-    if name in known:
-        return known[name]
-    nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"; did you mean {', '.join(nearest)}?" if nearest else "; caltrop.measures.names() lists all."
-    raise KeyError(f"no measure is called '{name}'{hint}")
+    return _REGISTRY.find(name)

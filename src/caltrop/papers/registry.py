@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from caltrop.papers.experiment import Experiment
+from caltrop.registry import Registry
 
 # one file and one line for each paper, in the order in which they are listed
 _OURS = ("papyan2020prevalence",)
 
-_REGISTRY: dict[str, Experiment] = {}
-_LOADED = False
-
 
 class UnknownExperiment(KeyError):  # noqa: N818 - named for what it tells
     """No experiment has that name; the message offers the nearest."""
+
+
+def _import_ours() -> None:
+    for name in _OURS:
+        import_module(f"caltrop.papers.{name}")
+
+
+_REGISTRY: Registry[Experiment] = Registry("paper", _import_ours, UnknownExperiment)
 
 
 def register(experiment: Experiment) -> Experiment:
@@ -29,27 +33,17 @@ def register(experiment: Experiment) -> Experiment:
     Raises:
         ValueError: another experiment has that name.
     """
-    if experiment.name in _REGISTRY:
-        raise ValueError(f"an experiment named '{experiment.name}' is registered already; choose another name.")
-    _REGISTRY[experiment.name] = experiment
-    return experiment
+    return _REGISTRY.add(experiment.name, experiment)
 
 
 def experiments() -> Mapping[str, Experiment]:
     """All experiments by name."""
-    global _LOADED
-    if not _LOADED:
-        _LOADED = True
-        for name in _OURS:
-            import_module(f"caltrop.papers.{name}")
-        for plugin in entry_points(group="caltrop"):
-            plugin.load()
     return _REGISTRY
 
 
 def names() -> list[str]:
     """Names of all experiments."""
-    return list(experiments())
+    return list(_REGISTRY)
 
 
 def get(name: str) -> Experiment:
@@ -58,9 +52,4 @@ def get(name: str) -> Experiment:
     Raises:
         UnknownExperiment: there is none; the nearest names are offered.
     """
-    known = experiments()
-    if name in known:
-        return known[name]
-    nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
-    hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"there are {', '.join(known)}."
-    raise UnknownExperiment(f"no paper is called '{name}'; {hint}")
+    return _REGISTRY.find(name)

@@ -1,8 +1,8 @@
 """Rows on disk and back, with where they came from: single studies, runs of experiments, sweeps."""
 
+from caltrop.files import write_text
 from caltrop.record.cell import CellRecord, Planned
 from caltrop.record.checkpoint import Checkpoint
-from caltrop.record.files import write_text
 from caltrop.record.finding import Found, find_runs
 from caltrop.record.keys import cell_key
 from caltrop.record.provenance import environment, provenance

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from caltrop.record.files import remove_parts, write_text
+from caltrop.files import remove_parts, write_text
 from caltrop.record.locks import locked
 from caltrop.record.stored_value import decode, encode
 from caltrop.record.strict_file import FORMAT, check_format, parse

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from caltrop.record.files import remove_parts, write_bytes
+from caltrop.files import remove_parts, write_bytes
 
 # of the file, which holds {"format", "key", "state"}
 _FORMAT = 1

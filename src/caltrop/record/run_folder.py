@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from caltrop.files import aside, remove_parts, write_bytes, write_text
 from caltrop.record.cell import CellRecord, Planned
 from caltrop.record.checkpoint import Checkpoint
-from caltrop.record.files import aside, remove_parts, write_bytes, write_text
 from caltrop.record.locks import locked
 from caltrop.record.record import Record
 from caltrop.record.strict_file import FORMAT, check_format, parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from caltrop.record.files import write_text
+from caltrop.files import write_text
 from caltrop.record.strict_file import FORMAT, check_format, parse
 from caltrop.rows import Study, plain_json
 

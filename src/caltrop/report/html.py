@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import os
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 
+from caltrop.files import write_text
 from caltrop.report.markup import esc
 
 
@@ -49,21 +48,7 @@ def write_html(content: str, path: str | os.PathLike[str]) -> Path:
     Raises:
         OSError: the folder does not exist, cannot be written, or the disk is full.
     """
-    path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files private to the user; a page is for showing
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-    return path
+    return write_text(path, content)
 
 
 def resource(name: str) -> str:

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from caltrop.files import aside, remove_parts, write_bytes
 from caltrop.record import write_text
-from caltrop.record.files import aside, remove_parts, write_bytes
 
 
 def test_what_is_written_is_there_and_nothing_else(tmp_path):
