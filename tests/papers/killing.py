@@ -21,7 +21,7 @@ from papers import toy
 from papers.toy import digits
 
 # what changes a disk, and so where a run can be torn apart
-OPERATIONS = ("open", "fsync", "replace", "unlink", "chmod", "mkdir")
+OPERATIONS = ("open", "write", "fsync", "replace", "unlink", "mkdir")
 
 
 def in_a_child(work, *, kill_after=None, die_at=None):

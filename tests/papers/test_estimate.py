@@ -93,3 +93,16 @@ def test_a_quantity_is_taken_of_each_seed_alone():
 def test_a_quantity_without_rows_says_which_rows_are_missing():
     with pytest.raises(LookupError, match="no rows with measure=loss, split=train"):
         over_seeds(Rows.last, measure="loss", split="train")(Evidence(rows_of([[1.0]])))
+
+
+def test_a_seed_that_was_not_measured_is_named_and_not_left_out():
+    rows = Rows.joined([rows_of([[0.0, 1.0], [0.0, 1.0]]), [Row("", "loss", "L", 1.0, seed=2, step=1, split="train")]])
+    with pytest.raises(LookupError, match=r"no rows of seed 2 with measure=angle_deviation"):
+        over_seeds(Rows.last, measure="angle_deviation")(Evidence(rows))
+
+
+def test_seeds_of_other_cases_are_not_missed():
+    one = rows_of([[0.0, 1.0]], case="a")
+    other = Rows.of([Row("", "loss", "L", 1.0, seed=9, step=1, case="b")])
+    found = over_seeds(Rows.last, measure="angle_deviation", case="a")(Evidence(Rows.joined([one, other])))
+    assert found.values == (1.0,)

@@ -206,3 +206,14 @@ def test_progress_is_silent_where_it_is_not_wanted(tmp_path, capsys):
         papers.run(NAME, seeds=(0, 1), out=tmp_path / "run", executor=executor, progress=False)
     papers.run(NAME, out=tmp_path / "one", progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_a_point_that_cannot_be_used_is_told_and_the_cell_begins_anew(tmp_path, capsys):
+    whole = papers.run(NAME, out=tmp_path / "whole", progress=False)
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(whole.record)
+    (key,) = [planned.key for planned in whole.record.planned]
+    folder.checkpoint(key).path.write_bytes(b"cut short")
+    again = papers.run(NAME, out=tmp_path / "run", progress=False)
+    assert digits(again.record) == digits(whole.record)
+    assert f"{key}.partial is damaged" in capsys.readouterr().err

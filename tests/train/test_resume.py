@@ -127,3 +127,13 @@ def test_every_measured_epoch_says_training_error_and_weight_decay_time():
     assert by_measure["weight_decay_time"] == pytest.approx(expected, rel=1e-12)
     assert by_measure["training_error"].keys() == expected.keys()
     assert by_measure["training_error"][6] == found.phase.errors / 64
+
+
+def test_a_state_of_another_layout_begins_anew_and_ends_with_the_same_rows(tmp_path):
+    stopping = Stopping(tmp_path / "cell.partial")
+    with pytest.raises(Stopped):
+        trained(stopping)
+    state = Checkpoint(tmp_path / "cell.partial").load()
+    del state["layout"], state["phase"]
+    Checkpoint(tmp_path / "cell.partial").save(state, done=0, total=6)
+    assert trained(Checkpoint(tmp_path / "cell.partial"))[1] == trained()[1]

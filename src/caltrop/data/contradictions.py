@@ -40,7 +40,7 @@ def contradictions(
     flat = rows.reshape(len(rows), -1)
     flat = torch.where(flat == 0, torch.zeros_like(flat), flat).contiguous()
     # bytes of a whole row as one key: sorting them costs N log N, comparing all pairs would cost N²
-    keys = flat.view(torch.uint8).numpy() if flat.element_size() else flat.numpy()
+    keys = flat.view(torch.uint8).numpy()
     _, inverse = np.unique(
         np.ascontiguousarray(keys).view([("row", np.void, keys.shape[1])]).ravel(), return_inverse=True
     )

@@ -37,8 +37,12 @@ def over_seeds(quantity: Callable[[Rows], float], **where: object) -> Callable[[
 
     def estimate(evidence: Evidence) -> Estimate:
         rows = evidence.rows.where(**where)
-        if len(rows) == 0:
-            raise LookupError(f"there are no rows with {', '.join(f'{k}={v}' for k, v in where.items())}")
+        # a seed whose run is there but was not measured is missing: a mean over the others would hide it
+        among = evidence.rows.where(case=where["case"]) if "case" in where else evidence.rows
+        absent = [seed for seed in among.distinct("seed") if seed not in rows.distinct("seed")]
+        if len(rows) == 0 or absent:
+            of = "" if len(rows) == 0 else f" of seed {', '.join(map(str, absent))}"
+            raise LookupError(f"there are no rows{of} with {', '.join(f'{k}={v}' for k, v in where.items())}")
         return mean_estimate(rows.per("seed", quantity).values())
 
     return estimate

@@ -64,7 +64,7 @@ def _norms(optimum: Optimum, samples: int, num_classes: int) -> list[tuple[str, 
     """The same three numbers that are measured of a network."""
     features, weights = optimum.features, optimum.weights
     per_class = samples // num_classes
-    logits = features[::per_class] @ weights.T if per_class else features @ weights.T
+    logits = features[::per_class] @ weights.T
     own = logits.diagonal()
     scale = float((own - (logits.sum(dim=1) - own) / (num_classes - 1)).mean())
     return [

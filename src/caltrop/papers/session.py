@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ class TimedCheckpoint:
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None; from now on the earlier sessions count."""
         state = None if self.inner is None else self.inner.load()
+        if self.inner is not None and self.inner.note:
+            sys.stderr.write(f"caltrop: {self.inner.note}\n")
         if state is not None:
             self.earlier = float(state.pop(_SECONDS, 0.0))
             self.sessions = int(state.pop(_SESSIONS, 0)) + 1

@@ -84,8 +84,9 @@ def train(
     ):
         start = 0
         saved = None if checkpoint is None else checkpoint.load()
-        if saved is not None:
-            reached, phase, rows = restore_training(saved, model, optimizer, shuffled, memory)
+        taken_up = None if saved is None else restore_training(saved, model, optimizer, shuffled, memory)
+        if taken_up is not None:
+            reached, phase, rows = taken_up
             start = reached + 1
             shown.resumed(reached)
         last_save = time.monotonic()

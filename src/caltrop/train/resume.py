@@ -13,6 +13,9 @@ from caltrop.data import Batches
 from caltrop.rows import Row, Rows, to_json
 from caltrop.train.terminal import TerminalPhase
 
+# to be counted up when what a state holds changes
+_LAYOUT = 1
+
 
 @runtime_checkable
 class Memory(Protocol):
@@ -52,6 +55,7 @@ def training_state(
     """Everything on which the epochs after `epoch` depend."""
     device = next(model.parameters()).device
     return {
+        "layout": _LAYOUT,
         "epoch": epoch,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -70,8 +74,13 @@ def restore_training(
     optimizer: torch.optim.Optimizer,
     batches: Batches,
     memory: Memory | None,
-) -> tuple[int, TerminalPhase, list[Row]]:
-    """Put everything back as it was; the epoch reached, the terminal phase and the rows so far."""
+) -> tuple[int, TerminalPhase, list[Row]] | None:
+    """Put everything back as it was; the epoch reached, the terminal phase and the rows so far.
+
+    None where the state has another layout than this version saves: training then begins anew.
+    """
+    if state.get("layout") != _LAYOUT:
+        return None
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     batches.passes = state["passes"]
