@@ -74,7 +74,7 @@ def _paper(experiment: Experiment) -> list[str]:
         outcome = f"{SIGNS[verdict.outcome]} {verdict.outcome}" if verdict else "–"
         value = measured(verdict) if verdict else "–"
         lines.append(f"| {cell(claim.says)} | {outcome} | {cell(value)} | {cell(str(claim.expected))} |")
-    lines += ["", "What the claims mean:", ""]
+    lines += ["", *experiment.remarks, "", "What the claims mean:", ""]
     for claim in experiment.claims:
         requires = "; ".join(precondition.says for precondition in claim.requires) or "nothing"
         lines.append(

@@ -62,6 +62,8 @@ class Experiment:
         What is judged.
     charts
         The paper's figure, as data.
+    remarks
+        What a reader of the verdicts must know: choices of ours, and where they stop.
     cases
         Splits a configuration into the cases of a sweep.
     """
@@ -75,6 +77,7 @@ class Experiment:
     run: Callable[[Any, Session], Outcome]
     claims: tuple[Claim, ...]
     charts: tuple[Chart, ...] = ()
+    remarks: tuple[str, ...] = ()
     cases: Callable[[Any], tuple[Case, ...]] = one_case
 
     def __post_init__(self) -> None:

@@ -51,7 +51,11 @@ class JudgedRecord:
     def study(self) -> Study:
         """Rows, pictures and verdicts as a page shows them."""
         study = self.record.study(tuple(self.verdicts))
-        return replace(study, glosses=glosses(self.record.rows.distinct("measure")))
+        return replace(
+            study,
+            notes=(*study.notes, *get(self.record.experiment).remarks),
+            glosses=glosses(self.record.rows.distinct("measure")),
+        )
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the self-contained page."""

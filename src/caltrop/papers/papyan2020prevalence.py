@@ -10,12 +10,13 @@ end of training. What the model then says of the loss, the norms and the scale o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import nn
 
 from caltrop.data import Batches, ImageSet, contradictions, load_images
 from caltrop.models import Mlp, ResNet
-from caltrop.observe import Watch
+from caltrop.observe import Observation, Watch
 from caltrop.papers.claim import Claim, at_least, at_most, exactly
 from caltrop.papers.estimate import over_seeds
 from caltrop.papers.experiment import Experiment, Outcome
@@ -26,7 +27,7 @@ from caltrop.papers.registry import register
 from caltrop.papers.session import Session
 from caltrop.papers.watching import WatchMemory
 from caltrop.rows import Chart, Rows
-from caltrop.train import TrainConfig, log_spaced, train
+from caltrop.train import TrainConfig, Trained, log_spaced, train
 from caltrop.train.seeding import one_thread, seeded
 
 NAME = "papyan2020prevalence"
@@ -113,7 +114,31 @@ class PrevalenceConfig:
 def run(config: PrevalenceConfig, session: Session) -> Outcome:
     """Train one network into the terminal phase, measure it along the way, and put the model's optimum beside it."""
     images, notes = _images(config, session.seed)
-    training = config.training(session.seed)
+    trained, seen, norms = _trained(config, session, images)
+    measured = seen.study()
+    rows = [*(replace(row, seed=session.seed) for row in (*measured.rows, *norms.rows)), *trained.rows]
+    theory, told = beside_training(
+        rows,
+        num_classes=images.num_classes,
+        per_class=len(images.train_labels) // images.num_classes,
+        weight_decay=config.weight_decay,
+        dim=norms.dim,
+        layer=HEAD_INPUT,
+        seed=session.seed,
+    )
+    return Outcome(
+        rows=(*rows, *theory),
+        conditions=_conditions(images, Rows.of(trained.rows)),
+        clock="epoch",
+        notes=(trained.phase.sentence(), *told, *notes, *measured.notes),
+        per_class=tuple(entry for entry in measured.per_class if entry.step == config.epochs),
+        pictures=measured.pictures if session.is_first else (),
+        facts=_facts(config, images, session.seed),
+    )
+
+
+def _trained(config: PrevalenceConfig, session: Session, images: ImageSet) -> tuple[Trained, Observation, NormRows]:
+    """A network trained, taken up where it was interrupted, with all that was seen of it."""
     splits = {
         "train": Batches(images.train_inputs, images.train_labels, _MEASURE_BATCH),
         "test": Batches(images.test_inputs, images.test_labels, _MEASURE_BATCH),
@@ -134,48 +159,38 @@ def run(config: PrevalenceConfig, session: Session) -> Outcome:
         trained = train(
             model,
             splits,
-            training,
+            config.training(session.seed),
             memory.look,
             measured_epochs=log_spaced(config.epochs, min(config.points, config.epochs + 1)),
             progress=session.progress,
             checkpoint=session.checkpoint,
             memory=memory,
         )
-    measured = watch.seen.study()
-    rows = [replace(row, seed=session.seed) for row in (*measured.rows, *norms.rows)]
-    per_class = len(images.train_labels) // images.num_classes
-    theory, told = beside_training(
-        (*rows, *trained.rows),
-        num_classes=images.num_classes,
-        per_class=per_class,
-        weight_decay=config.weight_decay,
-        dim=norms.dim,
-        layer=HEAD_INPUT,
-        seed=session.seed,
-    )
+    return trained, watch.seen, norms
+
+
+def _conditions(images: ImageSet, rows: Rows) -> dict[str, float]:
+    """What must be known of the run as a whole before a claim on it may be judged."""
     found = contradictions(images.train_inputs, images.train_labels)
-    last = Rows.of(trained.rows).where(split="train")
-    return Outcome(
-        rows=(*rows, *trained.rows, *theory),
-        conditions={
-            "training_error": last.where(measure="training_error").last(),
-            "weight_decay_time": last.where(measure="weight_decay_time").last(),
-            "contradictory_share": found.share,
-            "best_possible_accuracy": found.best_accuracy,
-        },
-        clock="epoch",
-        notes=(trained.phase.sentence(), *told, *notes, *measured.notes),
-        per_class=tuple(entry for entry in measured.per_class if entry.step == config.epochs),
-        pictures=measured.pictures if session.is_first else (),
-        facts={
-            "dataset": f"{images.name}: {len(images.train_labels)} training and {len(images.test_labels)} test images",
-            "classes": ", ".join(images.class_names),
-            "source": images.source,
-            "network": config.describe(images),
-            "recipe": training.describe(),
-            "seed": session.seed,
-        },
-    )
+    last = rows.where(split="train")
+    return {
+        "training_error": last.where(measure="training_error").last(),
+        "weight_decay_time": last.where(measure="weight_decay_time").last(),
+        "contradictory_share": found.share,
+        "best_possible_accuracy": found.best_accuracy,
+    }
+
+
+def _facts(config: PrevalenceConfig, images: ImageSet, seed: int) -> dict[str, Any]:
+    """Where the rows came from."""
+    return {
+        "dataset": f"{images.name}: {len(images.train_labels)} training and {len(images.test_labels)} test images",
+        "classes": ", ".join(images.class_names),
+        "source": images.source,
+        "network": config.describe(images),
+        "recipe": config.training(seed).describe(),
+        "seed": seed,
+    }
 
 
 def _images(config: PrevalenceConfig, seed: int) -> tuple[ImageSet, tuple[str, ...]]:
@@ -216,10 +231,9 @@ def _claim(name: str, says: str, measure: str, **more: object) -> Claim:
     )
 
 
-_WHERE = "abstract"
-# Thresholds lie between recipes that collapse and one that stalls: a ResNet with weight decay 5e-4, whose training
-# error is zero and which ends at NC1 .097 (down fivefold), angle deviation .156 (twofold), NC3 .35.
-_TENFOLD = "ours: up to the terminal phase it falls five- to ninefold, and so it does where training stalls there"
+# Which abstract says what was recalled, not looked up. Thresholds were fixed before anything was run here, between
+# runs that our notes report: two that collapse, and one whose training error is zero but which stalls.
+_WHERE = "abstract (from memory)"
 
 CLAIMS = (
     _claim(
@@ -230,7 +244,7 @@ CLAIMS = (
         quantity=over_seeds(_fall, **_last_layer("within_class_variability")),
         computes="NC1 of the training images at the head's input after the first epoch, over that at the end",
         expected=at_least(10.0),
-        threshold=_TENFOLD,
+        threshold="ours, fixed beforehand: runs that collapse fell 19- and 38-fold, one that stalls fivefold",
     ),
     _claim(
         "variability-vanishes",
@@ -240,7 +254,7 @@ CLAIMS = (
         quantity=over_seeds(Rows.last, **_last_layer("within_class_variability")),
         computes="NC1 of the training images at the head's input at the end, tr(Σ_W Σ_B⁺)/K",
         expected=at_most(0.05),
-        threshold="ours: recipes that collapse end at .03 or less, one that stalls at zero training error at .10",
+        threshold="ours, fixed beforehand: runs that collapse ended at .008 and .028, one that stalls at .097",
     ),
     _claim(
         "angles-equalise",
@@ -250,7 +264,7 @@ CLAIMS = (
         quantity=over_seeds(_fall, **_last_layer("angle_deviation")),
         computes="mean over pairs of |cos + 1/(K−1)| after the first epoch, over that at the end",
         expected=at_least(3.0),
-        threshold="ours: recipes that collapse move it five- to sevenfold, one that stalls less than twofold",
+        threshold="ours, fixed beforehand: runs that collapse fell six- and sevenfold, one that stalls twofold",
     ),
     _claim(
         "head-aligns",
@@ -260,7 +274,7 @@ CLAIMS = (
         quantity=over_seeds(Rows.last, **_last_layer("self_duality_gap")),
         computes="‖W/‖W‖ − M/‖M‖‖ at the end, in [0, 2]",
         expected=at_most(0.15),
-        threshold="ours: unaligned directions give √2, training that stalls .35; .15 is an angle of about 9°",
+        threshold="ours, fixed beforehand: runs that collapse ended at .06 and .09, one that stalls at .35",
     ),
     _claim(
         "nearest-centre",
@@ -343,10 +357,17 @@ EXPERIMENT = register(
         seeds={"smoke": (0,), "desk": (0, 1, 2), "paper": (0, 1, 2)},
         cost={
             "smoke": "seconds",
-            "desk": "about 4 minutes on two cores",
-            "paper": "about a day on a GPU (not run by us)",
+            "desk": "3 to 5 minutes on two cores",
+            "paper": "not run by us; wants a GPU",
         },
         run=run,
+        remarks=(
+            "The desk recipe was chosen on seed 0, among about fifteen, because it collapses within minutes. One kind of "
+            "network on one set of images shows that these signs appear, not how prevalent they are.",
+            "Desk ends at 5.01 weight-decay times, just above the five that claims require.",
+            "The residual networks tried here (widths 12 24 48) kept a few training errors, so that their claims are "
+            "inconclusive: NC1 fell ninefold, to .060, with the recipe of our notes.",
+        ),
         claims=CLAIMS,
         charts=CHARTS,
     )
