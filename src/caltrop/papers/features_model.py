@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from caltrop import measures
 from caltrop.observe import measure_problem
 from caltrop.rows import Row, Rows
 from caltrop.theory import Optimum, UfmCrossEntropy
@@ -46,7 +47,7 @@ def beside_training(
     placed = [
         replace(
             row,
-            layer=layer if row.layer else "",
+            layer=layer if row.layer and not measures.get(row.measure).is_whole_model else "",
             seed=seed,
             split="train",
             note="; ".join(filter(None, [row.note, note])),

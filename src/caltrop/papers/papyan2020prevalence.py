@@ -362,8 +362,8 @@ EXPERIMENT = register(
         },
         run=run,
         remarks=(
-            "The desk recipe was chosen on seed 0, among about fifteen, because it collapses within minutes. One kind of "
-            "network on one set of images shows that these signs appear, not how prevalent they are.",
+            "The desk recipe was chosen on seed 0, among about fifteen, because it collapses within minutes. One kind "
+            "of network on one set of images shows that these signs appear, not how prevalent they are.",
             "Desk ends at 5.01 weight-decay times, just above the five that claims require.",
             "The residual networks tried here (widths 12 24 48) kept a few training errors, so that their claims are "
             "inconclusive: NC1 fell ninefold, to .060, with the recipe of our notes.",
