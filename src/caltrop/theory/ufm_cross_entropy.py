@@ -22,12 +22,13 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from caltrop.theory.one_layer import OneLayer, number, simplex_axes
-from caltrop.theory.optimum import Optimum, Params
+from caltrop.theory.fits import CrossEntropy
+from caltrop.theory.one_layer import OneLayer, simplex_axes
+from caltrop.theory.optimum import Optimum
 from caltrop.theory.predictions import collapsed_simplex
 from caltrop.theory.registry import problem
+from caltrop.theory.unconstrained import number
 
 
 @problem("ufm-cross-entropy")
@@ -57,6 +58,11 @@ class UfmCrossEntropy(OneLayer):
         object.__setattr__(self, "label_smoothing", number(self.label_smoothing))
 
     @property
+    def fit_of(self) -> CrossEntropy:
+        """Cross-entropy against the smoothed targets."""
+        return CrossEntropy(self.label_smoothing)
+
+    @property
     def alpha(self) -> float | None:
         """The scale α of the optimal logits α(I − 11ᵀ/K), 0 beyond the threshold; None without a closed form."""
         if not self.is_balanced or self.dim < self.num_classes - 1:
@@ -84,18 +90,6 @@ class UfmCrossEntropy(OneLayer):
         if value is not None:
             return value
         return max(self._mixed_by_class(), self._mixed_alike()) if self.bias else self._mixed_separately()
-
-    def fit(self, params: Params) -> Tensor:
-        """Mean cross-entropy against the smoothed targets, [...]."""
-        scores = torch.log_softmax(self.logits(params), dim=-1)
-        smoothing = self.label_smoothing
-        labels = self.labels.to(scores.device).expand(scores.shape[:-1])
-        own = scores.gather(-1, labels[..., None])[..., 0]
-        return -((1 - smoothing) * own + smoothing * scores.mean(dim=-1)).mean(dim=-1)
-
-    def loss(self, params: Params) -> Tensor:
-        """Fit and penalties, [...]."""
-        return self.fit(params) + self.penalty(params)
 
     def optimum(self) -> Optimum | None:
         """A global optimum (they differ by rotations of the features); None where no closed form is known."""

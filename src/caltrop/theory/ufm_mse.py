@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from caltrop.theory.fits import SquaredError
 from caltrop.theory.one_layer import OneLayer, simplex_axes
-from caltrop.theory.optimum import Optimum, Params
+from caltrop.theory.optimum import Optimum
 from caltrop.theory.predictions import collapsed_frame, collapsed_simplex, flat_frame, flat_simplex
 from caltrop.theory.registry import problem
 
@@ -37,6 +37,11 @@ class UfmMse(OneLayer):
 
     With unequal counts `optimum()` and `optimal_value` are None.
     """
+
+    @property
+    def fit_of(self) -> SquaredError:
+        """Half the squared distance to the one-hot target."""
+        return SquaredError()
 
     @property
     def strength(self) -> float | None:
@@ -64,15 +69,6 @@ class UfmMse(OneLayer):
         lost = spectrum.square() / (2 * self.num_samples)
         kept = torch.where(spectrum > edge, self.coupling * (spectrum - edge / 2), lost)
         return float(kept[: self.dim].sum() + lost[self.dim :].sum())
-
-    def fit(self, params: Params) -> Tensor:
-        """1/(2N) of the squared distance to the one-hot targets, [...]."""
-        logits = self.logits(params)
-        return (logits - self._targets.to(logits)).square().sum(dim=(-2, -1)) / (2 * self.num_samples)
-
-    def loss(self, params: Params) -> Tensor:
-        """Fit and penalties, [...]."""
-        return self.fit(params) + self.penalty(params)
 
     def optimum(self) -> Optimum | None:
         """A global optimum; None for unequal counts.
@@ -107,11 +103,6 @@ class UfmMse(OneLayer):
     @property
     def _kept(self) -> int:
         return min(self.dim, self._directions)
-
-    @cached_property
-    def _targets(self) -> Float64[Tensor, "samples classes"]:
-        targets: Tensor = torch.nn.functional.one_hot(self.labels, self.num_classes).double()
-        return targets
 
     @property
     def _spectrum(self) -> Float64[Tensor, "directions"]:
