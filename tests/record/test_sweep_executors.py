@@ -162,7 +162,7 @@ def test_a_cell_whose_dask_worker_was_killed_is_computed_elsewhere(dask_client, 
 def test_submitit_runs_each_cell_as_a_job(tmp_path, monkeypatch):
     submitit = pytest.importorskip("submitit")
     # a job is a process that is told nothing of this one's search path
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent), prepend=os.pathsep)
     executor = submitit.AutoExecutor(folder=tmp_path / "jobs", cluster="local")
     executor.update_parameters(timeout_min=5)
     ways = ["one", "raise", "two"]

@@ -16,6 +16,8 @@ from record import sweep_tasks as tasks
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 
 TESTS = Path(__file__).parent.parent
+# joined: Caltrop itself may be found through what is set already
+PATH = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
 SWEEP = """
 import sys
 from record import sweep_tasks as tasks
@@ -45,7 +47,7 @@ def script(tmp_path):
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(TESTS)},
+            env={**os.environ, "PYTHONPATH": PATH},
         )
         started.append(process)
         return process
@@ -177,7 +179,7 @@ def test_what_an_interactive_session_defined_is_refused_up_front():
         capture_output=True,
         text=True,
         timeout=tasks.DEADLINE_SECONDS,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": PATH},
     )
     lines = done.stdout.splitlines()
     assert [line.partition(" where")[0] for line in lines] == [

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caltrop.rows import Row, Rows, plain_json, to_json
+from caltrop.rows import COLUMNS, NUMBERS, Row, Rows, plain_json, to_json
 
 floats = st.one_of(st.floats(), st.sampled_from([0.0, -0.0, math.nan, math.inf]))
 some = st.one_of(st.none(), st.floats(allow_nan=False), st.sampled_from([0.0, -0.0, 0.5, math.inf, -math.inf]))
@@ -266,3 +267,33 @@ def test_arrays_of_a_table_are_those_of_its_rows():
     table = series({1: 1.0, 2: math.nan, None: 3.0})
     assert np.array_equal(table.values, [1.0, math.nan, 3.0], equal_nan=True)
     assert np.array_equal(table.steps, [1.0, 2.0, math.nan], equal_nan=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows)
+def test_the_data_frame_agrees_with_one_built_row_by_row(listed):
+    pandas = pytest.importorskip("pandas")
+    plain = pandas.DataFrame([vars(row) for row in listed], columns=list(COLUMNS))
+    # numbers are numbers, where none is known too
+    plain = plain.astype(dict.fromkeys(NUMBERS, float))
+    pandas.testing.assert_frame_equal(Rows.of(listed).to_pandas(), plain, check_dtype=bool(listed), check_exact=True)
+
+
+def test_the_data_frame_of_a_part_knows_nothing_of_the_rest():
+    pytest.importorskip("pandas")
+    frame = series({None: 1.0, 3: 2.0})[1:].to_pandas()
+    assert frame["step"].dtype == "int64"
+
+
+def test_a_changed_data_frame_leaves_the_table_as_it_was():
+    pytest.importorskip("pandas")
+    table = series({1: 1.0, 2: 2.0})
+    frame = table.to_pandas()
+    frame.loc[0, "value"] = 9.0
+    assert list(table.values) == [1.0, 2.0]
+
+
+def test_without_pandas_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="to_pandas needs pandas: pip install pandas"):
+        series({1: 1.0}).to_pandas()

@@ -10,7 +10,7 @@ from typing import Any
 from caltrop import measures as registry
 from caltrop.observe.pictures import aligned
 from caltrop.report import html_table, text_table, write_page
-from caltrop.rows import ClassValues, Picture, Row, Study, to_json
+from caltrop.rows import ClassValues, Picture, Row, Rows, Study, to_json
 
 Step = int | float | None
 
@@ -97,15 +97,12 @@ class Observation:
         return text_table(self.rows)
 
     def to_pandas(self) -> Any:
-        """The rows as a tidy pandas DataFrame, one column for each field of a row."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_pandas needs pandas: pip install pandas") from error
-        from dataclasses import asdict, fields
+        """The rows as a tidy pandas DataFrame, one column for each field of a row; absent numbers are NaN.
 
-        columns = [field.name for field in fields(Row)]
-        return pandas.DataFrame([asdict(row) for row in self.rows], columns=columns)
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return Rows.of(self.rows).to_pandas()
 
     def to_json(self) -> str:
         """Strict JSON: {"rows": [...], "per_class": {split: {layer: {measure: {label: value}}}}, "notes": [...]}.

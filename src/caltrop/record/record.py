@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from caltrop.record.cell import CellRecord, Condition, Planned
-from caltrop.rows import COLUMNS, NUMBERS, Chart, Rows, Study, Verdict
+from caltrop.rows import Chart, Rows, Study, Verdict
 
 # columns that say whether a trained row may speak of missing collapse
 _CONDITIONS = ("training_error", "weight_decay_time")
@@ -101,20 +101,8 @@ class Record:
         Raises:
             ImportError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_pandas needs pandas: pip install pandas") from error
-        rows = self.rows
-        columns: dict[str, Any] = {}
-        for column in COLUMNS:
-            if column in NUMBERS:
-                columns[column] = rows.numbers(column)
-            else:
-                entries, codes = rows.coded(column)
-                # pandas' own judgement of types, on the few entries
-                columns[column] = pandas.Series(list(entries)).take(codes).array
-        return pandas.DataFrame({**columns, **{measure: _beside(rows, measure) for measure in _CONDITIONS}})
+        frame = self.rows.to_pandas()
+        return frame.assign(**{measure: _beside(self.rows, measure) for measure in _CONDITIONS})
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -195,6 +195,26 @@ class Rows(Sequence[Row]):
         entries = {column: held for column, (held, _) in coded.items()}
         return cls(entries, {column: codes for column, (_, codes) in coded.items()}, numbers)
 
+    def to_pandas(self) -> Any:
+        """The rows as a tidy data frame, one column for each field of a row; absent numbers are NaN.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_pandas needs pandas: pip install pandas") from error
+        columns: dict[str, Any] = {}
+        for column in COLUMNS:
+            if column in NUMBERS:
+                columns[column] = self.numbers(column)
+            else:
+                entries, codes = self.coded(column)
+                # pandas' own judgement of types, on the few entries
+                columns[column] = pandas.Series(list(entries)).take(codes).array
+        return pandas.DataFrame(columns)
+
     def per(self, column: str, quantity: Callable[[Rows], T]) -> dict[Any, T]:
         """`quantity` of the rows of each entry of `column`: `rows.per("seed", lambda rows: rows.last())`."""
         return {entry: quantity(part) for entry, part in self.split_by(column).items()}

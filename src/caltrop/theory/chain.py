@@ -124,7 +124,10 @@ class Chain:
                     error = error.mul_(inputs[place - 1] > 0)
             weighted = params[FEATURES] * self.multiplicities.to(logits)[:, None]
             gradient[FEATURES] = _added(error, weighted, decays[..., 0])
-            return self._mean(logits) + self.penalty(params), gradient
+            value = self._mean(logits) + self.penalty(params)
+            if self.bias:
+                gradient[BIAS] = gradient[BIAS].expand(*value.shape, self.num_classes)
+            return value, gradient
 
     def _scored(self, last: Tensor, params: Params) -> Tensor:
         logits: Tensor = last @ params[WEIGHTS].mT
