@@ -188,3 +188,31 @@ def test_a_range_that_holds_no_number_is_refused():
 )
 def test_ranges_in_words(within, words):
     assert str(within) == words
+
+
+def sweep(*, missing=()):
+    rows = Rows.of([Row("", "loss", "L", 1.0, seed=0, case="head A"), Row("", "loss", "L", 9.0, seed=0, case="model")])
+    cases = {"head A": {"depth": 3}, "model": {"depth": 1}}
+    conditions = {"head A, seed 0": GOOD, "model, seed 0": {"starts": 4}}
+    return Evidence(rows, cases, conditions, missing)
+
+
+def test_a_claim_about_some_cases_sees_nothing_of_the_others():
+    one = claim(
+        quantity=lambda seen: seen.rows.values.sum() + len(seen.cases),
+        expected=exactly(2),
+        requires=TRAINED,
+        origin="trained",
+        about="head",
+    )
+    assert one.judge(sweep()).outcome == "reproduced"
+    # the other case was never trained, and says so to a claim about all
+    assert "model, seed 0: training_error is not recorded" in replace(one, about="").judge(sweep()).why
+
+
+@pytest.mark.parametrize(
+    ("missing", "outcome"), [("model, seed 1: not run yet", "reproduced"), ("head A, seed 1: failed", "inconclusive")]
+)
+def test_a_missing_run_touches_only_claims_about_its_case(missing, outcome):
+    one = claim(quantity=lambda seen: seen.rows.last(), about="head")
+    assert one.judge(sweep(missing=(missing,))).outcome == outcome

@@ -65,6 +65,9 @@ def test_the_commit_says_when_tracked_files_differ(tmp_path):
     assert commit(tmp_path) == clean
     (tmp_path / "file").write_text("two")
     assert commit(tmp_path) == f"{clean} + changes"
+    # what lies beside the folder asked about, such as records that a run writes, does not count
+    (tmp_path / "code").mkdir()
+    assert commit(tmp_path / "code") == clean
 
 
 def test_outside_of_git_there_is_no_commit(tmp_path, monkeypatch):

@@ -76,6 +76,9 @@ class Claim:
         Preconditions; an unmet one makes the claim inconclusive.
     charts
         (layer, measure) pairs that show it.
+    about
+        The cases of a sweep that it is about: those whose name starts so; all of them where empty. Others may be
+        missing, or fail, without touching this claim.
     """
 
     id: str
@@ -88,6 +91,7 @@ class Claim:
     origin: str
     requires: tuple[Precondition, ...] = ()
     charts: tuple[tuple[str, str], ...] = ()
+    about: str = ""
 
     def __post_init__(self) -> None:
         paper, slash, name = self.id.partition("/")
@@ -104,6 +108,7 @@ class Claim:
 
     def judge(self, evidence: Evidence) -> Verdict:
         """The verdict on the evidence; never raises for what the evidence holds."""
+        evidence = evidence.about(self.about)
         reason = self._why_not_judged(evidence)
         if reason is not None:
             return self._verdict(INCONCLUSIVE, None, reason)

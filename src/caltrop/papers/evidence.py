@@ -39,6 +39,18 @@ class Evidence:
             ),
         )
 
+    def about(self, cases: str) -> Evidence:
+        """What there is of the cases whose name starts so; everything where `cases` is empty."""
+        if not cases:
+            return self
+        kept = {case: config for case, config in self.cases.items() if (case or "").startswith(cases)}
+        return Evidence(
+            rows=self.rows.where(case=set(kept)),
+            cases=kept,
+            conditions={run: held for run, held in self.conditions.items() if run.startswith(cases)},
+            missing=tuple(run for run in self.missing if run.startswith(cases)),
+        )
+
     def unmet(self, name: str, good: Any, told: str) -> str | None:
         """A sentence naming the runs whose condition `name` is not recorded, or fails `good`; None if all hold.
 

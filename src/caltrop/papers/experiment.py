@@ -65,7 +65,10 @@ class Experiment:
     remarks
         What a reader of the verdicts must know: choices of ours, and where they stop.
     cases
-        Splits a configuration into the cases of a sweep.
+        Splits a configuration into the cases of a sweep; their configurations may be of classes of their own, so that
+        changing one part leaves the finished cells of the others alone.
+    glosses
+        One sentence for each measure of its rows that no registry knows.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Experiment:
     charts: tuple[Chart, ...] = ()
     remarks: tuple[str, ...] = ()
     cases: Callable[[Any], tuple[Case, ...]] = one_case
+    glosses: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -54,7 +54,7 @@ class JudgedRecord:
         return replace(
             study,
             notes=(*study.notes, *get(self.record.experiment).remarks),
-            glosses=glosses(self.record.rows.distinct("measure")),
+            glosses=glosses(self.record.rows.distinct("measure")) | dict(get(self.record.experiment).glosses),
         )
 
     def report(self, path: str | os.PathLike[str]) -> Path:

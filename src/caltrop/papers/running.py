@@ -28,7 +28,7 @@ class Work:
     experiment: str
     scale: str
     run: Callable[[Any, Session], Outcome]
-    config_class: type
+    config_classes: Mapping[str, type]
     folder: str | None
     device: str
     progress: bool
@@ -99,7 +99,7 @@ def run(
         experiment.name,
         scale,
         experiment.run,
-        type(config),
+        config_classes(experiment, config, record),
         None if folder is None else str(folder.path),
         device,
         progress and len(todo) == 1 and executor is None,
@@ -156,6 +156,12 @@ def planned_record(experiment: Experiment, scale: str, config: Any, seeds: Seque
     )
 
 
+def config_classes(experiment: Experiment, config: Any, record: Record) -> dict[str, type]:
+    """The class of each planned cell's configuration, by key."""
+    kinds = {case.name: type(case.config) for case in experiment.cases(config)}
+    return {cell.key: kinds[cell.case] for cell in record.planned}
+
+
 def run_cell(work: Work, planned: Mapping[str, Any]) -> CellRecord | None:
     """Compute one cell where the work is done: the record itself, or None where it lies in the folder."""
     folder = None if work.folder is None else RunFolder(work.folder)
@@ -168,7 +174,7 @@ def run_cell(work: Work, planned: Mapping[str, Any]) -> CellRecord | None:
         if work.force:
             checkpoint.clear()
         session = Session(planned["seed"], checkpoint, work.device, planned["is_first"], work.progress)
-        outcome = work.run(from_plain(work.config_class, planned["config"]), session)
+        outcome = work.run(from_plain(work.config_classes[key], planned["config"]), session)
         cell = _recorded(work, planned, outcome, checkpoint)
         if folder is None:
             return cell

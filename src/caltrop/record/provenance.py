@@ -92,11 +92,11 @@ def command(argv: Sequence[str]) -> str:
 
 
 def commit(folder: Path) -> str | None:
-    """The commit checked out at `folder`, " + changes" where tracked files differ; None outside of git."""
+    """The commit checked out at `folder`, " + changes" where tracked files in it differ; None outside of git."""
     head = _git(folder, "rev-parse", "HEAD")
     if not head:
         return None
-    return head + (" + changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+    return head + (" + changes" if _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".") else "")
 
 
 def _own_commit() -> str | None:
