@@ -11,6 +11,7 @@ import theory.seesaw  # noqa: F401 - registers a user's problem
 from caltrop import measures
 from caltrop import theory as registry
 from caltrop.observe import measure_problem
+from caltrop.theory.fits import PseudoHuber
 from theory.descent import descended
 
 # by problem: sizes whose optimum is known, …
@@ -22,13 +23,34 @@ KNOWN = {
         {"num_classes": 4, "dim": 6, "weight_decay": 1e-2, "feature_decay": 1e-2, "label_smoothing": 0.1},
         {"num_classes": 3, "dim": 4, "weight_decay": 1e-2, "feature_decay": 1e-2, "counts": (2, 2, 2)},
     ],
+    "ufm-convex": [
+        {"num_classes": 3, "per_class": 4, "dim": 5, "weight_decay": 5e-3, "feature_decay": 5e-3},
+        {"num_classes": 4, "per_class": 2, "dim": 3, "weight_decay": 5e-3, "feature_decay": 5e-3, "bias": True},
+        {"num_classes": 3, "dim": 3, "weight_decay": 1e-2, "feature_decay": 4e-3, "criterion": "squared-hinge"},
+        {"num_classes": 4, "dim": 4, "weight_decay": 1e-2, "feature_decay": 4e-3, "criterion": PseudoHuber(0.5)},
+        {"num_classes": 4, "dim": 3, "weight_decay": 1e-2, "feature_decay": 4e-3, "criterion": "cross-entropy"},
+    ],
     "ufm-mse": [
+        {"num_classes": 3, "dim": 5, "weight_decay": 1e-2, "feature_decay": 4e-3, "counts": (1, 2, 4)},
+        {"num_classes": 3, "dim": 5, "weight_decay": 1e-2, "feature_decay": 4e-3, "counts": (1, 2, 4), "bias": True},
+        {"num_classes": 3, "dim": 1, "weight_decay": 1e-2, "feature_decay": 4e-3, "counts": (1, 2, 4), "bias": True},
+        {"num_classes": 4, "dim": 2, "weight_decay": 1e-2, "feature_decay": 4e-3, "counts": (6, 1, 3, 6)},
         {"num_classes": 3, "per_class": 4, "dim": 3, "weight_decay": 1e-2, "feature_decay": 4e-3},
         {"num_classes": 2, "per_class": 2, "dim": 7, "weight_decay": 5e-3, "feature_decay": 5e-3},
         {"num_classes": 4, "per_class": 2, "dim": 3, "weight_decay": 5e-3, "feature_decay": 5e-3, "bias": True},
         {"num_classes": 5, "per_class": 2, "dim": 3, "weight_decay": 5e-3, "feature_decay": 5e-3},
         {"num_classes": 2, "per_class": 2, "dim": 1, "weight_decay": 5e-3, "feature_decay": 5e-3},
         {"num_classes": 5, "per_class": 2, "dim": 2, "weight_decay": 5e-3, "feature_decay": 5e-3, "bias": True},
+    ],
+    "deep-ufm-mse": [
+        {"num_classes": 3, "depth": 2, "dim": 6, "weight_decay": 2e-3, "feature_decay": 1e-3, "relu": False},
+        {"num_classes": 3, "depth": 3, "dim": 8, "weight_decay": (1e-3, 2e-3, 1e-3), "feature_decay": 1e-3}
+        | {"per_class": 2, "relu": False},
+        {"num_classes": 4, "depth": 2, "dim": 8, "weight_decay": 1e-3, "feature_decay": 1e-3}
+        | {"per_class": 2, "relu": False, "bias": True},
+        {"num_classes": 4, "depth": 2, "dim": 2, "weight_decay": 1e-3, "feature_decay": 1e-3, "relu": False},
+        {"num_classes": 4, "depth": 1, "dim": 5, "weight_decay": 5e-3, "feature_decay": 5e-3, "per_class": 2},
+        {"num_classes": 2, "depth": 2, "dim": 8, "weight_decay": 1e-3, "feature_decay": 1e-3},
     ],
     "seesaw": [{"penalty": 0.25}],
 }
@@ -38,10 +60,23 @@ ZERO = {
         {"num_classes": 4, "per_class": 5, "dim": 8, "weight_decay": 0.2, "feature_decay": 0.1},
         {"num_classes": 3, "dim": 3, "weight_decay": 0.2, "feature_decay": 0.2, "label_smoothing": 0.5},
     ],
+    "ufm-convex": [
+        {"num_classes": 3, "per_class": 4, "dim": 2, "weight_decay": 0.4, "feature_decay": 0.4},
+        {"num_classes": 4, "per_class": 2, "dim": 1, "weight_decay": 0.6, "feature_decay": 0.6, "bias": True},
+    ],
     "ufm-mse": [
+        {"num_classes": 3, "dim": 2, "weight_decay": 0.5, "feature_decay": 0.5, "counts": (1, 2, 4), "bias": True},
+        {"num_classes": 3, "dim": 2, "weight_decay": 0.5, "feature_decay": 0.5, "counts": (1, 2, 4)},
         {"num_classes": 4, "per_class": 5, "dim": 8, "weight_decay": 0.2, "feature_decay": 0.1},
         {"num_classes": 4, "per_class": 5, "dim": 2, "weight_decay": 0.2, "feature_decay": 0.1},
         {"num_classes": 4, "per_class": 5, "dim": 2, "weight_decay": 0.2, "feature_decay": 0.1, "bias": True},
+    ],
+    "deep-ufm-mse": [
+        {"num_classes": 2, "depth": 3, "dim": 5, "weight_decay": 0.2, "feature_decay": 0.1, "per_class": 2},
+        {"num_classes": 4, "depth": 3, "dim": 5, "weight_decay": 0.2, "feature_decay": 0.2, "per_class": 2},
+        {"num_classes": 3, "depth": 2, "dim": 2, "weight_decay": 0.2, "feature_decay": 0.2, "bias": True},
+        {"num_classes": 3, "depth": 2, "dim": 5, "weight_decay": 0.2, "feature_decay": 0.1, "counts": (1, 3, 2)}
+        | {"relu": False, "bias": True},
     ],
     "seesaw": [{"penalty": 2.5}],
 }
@@ -51,8 +86,12 @@ UNKNOWN = {
         {"num_classes": 3, "dim": 5, "weight_decay": 1e-2, "feature_decay": 4e-3, "counts": (1, 2, 4), **more}
         for more in ({}, {"bias": True}, {"dim": 1}, {"weight_decay": 0.1, "bias": True})
     ]
-    for name in ("ufm-cross-entropy", "ufm-mse")
+    for name in ("ufm-cross-entropy", "ufm-convex")
 }
+UNKNOWN["deep-ufm-mse"] = [
+    {"num_classes": 3, "depth": 3, "dim": 5, "weight_decay": 2e-3, "feature_decay": 1e-3, "counts": (1, 2, 4), **more}
+    for more in ({}, {"bias": True}, {"dim": 1})
+]
 UNKNOWN["ufm-cross-entropy"].append({"num_classes": 5, "dim": 2, "weight_decay": 1e-2, "feature_decay": 4e-3})
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from caltrop.geometry import simplex_etf
+from caltrop.theory.chain import BIAS, FEATURES, WEIGHTS
 from caltrop.theory.optimum import Params
 from caltrop.theory.unconstrained import Unconstrained
 
@@ -30,18 +31,32 @@ class OneLayer(Unconstrained):
         return math.sqrt(self.weight_decay) * math.sqrt(self.feature_decay)
 
     def factors(self, strengths: Float64[Tensor, "rank"], left: Float64[Tensor, "classes rank"]) -> Params:
-        r"""Balanced factors of class logits $\sum_i s_i u_iu_i^\top$ (each class n times): W, H and no bias.
+        r"""Balanced factors of class logits $\sum_i s_i u_iu_i^\top$ of balanced classes: W, H and no bias.
 
-        In Z the singular value is $s_i\sqrt n$, so $\|w_i\|=\sqrt{s_i\sqrt{n\lambda_H/\lambda_W}}$ and the rest is H's.
         Needs rank ≤ dim; the axes are the first ones.
         """
-        share = math.sqrt(self.class_counts[0]) * math.sqrt(self.feature_decay) / math.sqrt(self.weight_decay)
+        size = math.sqrt(self.class_counts[0])
+        return self.lift(self.split(left / size, strengths * size, left))
+
+    def split(
+        self,
+        left: Float64[Tensor, "classes rank"],
+        strengths: Float64[Tensor, "rank"],
+        right: Float64[Tensor, "classes rank"],
+    ) -> Params:
+        r"""Balanced factors over class means of class logits $\sum_i s_i l_ir_i^\top$: W, H and a bias of 0.
+
+        $s_i$ are the singular values of Z over all samples where $\sum_kn_kl_{ki}^2=1$ and $\|r_i\|=1$, orthogonal
+        in these senses; then the penalties are $c\sum_is_i$. Needs rank ≤ dim; the axes are the first ones.
+        """
+        # λ_W‖w_i‖² = λ_H Σ_k n_k h_ki²
+        share = math.sqrt(math.sqrt(self.weight_decay) / math.sqrt(self.feature_decay))
         weights = torch.zeros(self.num_classes, self.dim, dtype=torch.float64)
         means = torch.zeros(self.num_classes, self.dim, dtype=torch.float64)
-        weights[:, : len(strengths)] = left * (strengths * share).sqrt()
-        means[:, : len(strengths)] = left * (strengths / share).sqrt()
-        params = {"features": means[self.labels], "weights": weights}
-        return {**params, "bias": torch.zeros(self.num_classes, dtype=torch.float64)} if self.bias else params
+        weights[:, : len(strengths)] = right * (strengths.sqrt() / share)
+        means[:, : len(strengths)] = left * (strengths.sqrt() * share)
+        params = {FEATURES: means, WEIGHTS: weights}
+        return {**params, BIAS: torch.zeros(self.num_classes, dtype=torch.float64)} if self.bias else params
 
     def _decays(self) -> tuple[float, ...]:
         return self.feature_decay, self.weight_decay

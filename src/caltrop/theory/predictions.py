@@ -6,7 +6,7 @@ import math
 
 from caltrop.geometry import flatness_floor
 
-_NO_SPREAD = {"within_class_variability": 0.0, "variability_ratio": 0.0}
+NO_SPREAD = {"within_class_variability": 0.0, "variability_ratio": 0.0}
 
 
 def collapsed_simplex(num_classes: int) -> dict[str, float]:
@@ -17,7 +17,7 @@ def collapsed_simplex(num_classes: int) -> dict[str, float]:
     others = num_classes - 1
     uncentred = flatness_floor(num_classes, others)
     same = {
-        **_NO_SPREAD,
+        **NO_SPREAD,
         "class_distance_normalized_variance": 0.0,
         "head_norm_deviation": 0.0,
         "self_duality_gap": 0.0,
@@ -69,7 +69,7 @@ def flat_simplex(num_classes: int, rank: int) -> dict[str, float]:
     """
     floor = flatness_floor(num_classes - 1, rank)
     return {
-        **_NO_SPREAD,
+        **NO_SPREAD,
         "means_rank": float(rank),
         "simplex_distance": floor,
         "head_simplex_distance": floor,
@@ -85,4 +85,4 @@ def flat_frame(num_classes: int, rank: int) -> dict[str, float]:
     Only the spectrum of the uncentred means is determined.
     """
     floor = flatness_floor(num_classes, rank)
-    return {**_NO_SPREAD, "orthogonal_frame_distance": floor, "head_orthogonal_frame_distance": floor}
+    return {**NO_SPREAD, "orthogonal_frame_distance": floor, "head_orthogonal_frame_distance": floor}

@@ -50,12 +50,7 @@ class UfmCrossEntropy(OneLayer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= number(self.label_smoothing) < 1:
-            raise ValueError(
-                f"label_smoothing={self.label_smoothing!r} must lie in [0, 1): it is the share of each target that is "
-                "spread evenly over all classes, and at 1 nothing is left to learn."
-            )
-        object.__setattr__(self, "label_smoothing", number(self.label_smoothing))
+        object.__setattr__(self, "label_smoothing", smoothing_share(self.label_smoothing))
 
     @property
     def fit_of(self) -> CrossEntropy:
@@ -152,6 +147,16 @@ class UfmCrossEntropy(OneLayer):
             others = self.num_classes - 1
             total += count * (_surprise(1 - others * low) + others * _surprise(low))
         return total / self.num_samples
+
+
+def smoothing_share(value: object) -> float:
+    """ε in [0, 1) as a float, or a ValueError that says why."""
+    if not 0 <= number(value) < 1:
+        raise ValueError(
+            f"label_smoothing={value!r} must lie in [0, 1): it is the share of each target that is spread evenly over "
+            "all classes, and at 1 nothing is left to learn."
+        )
+    return number(value)
 
 
 def _surprise(probability: float) -> float:
