@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from caltrop.cli import check, demo, env, measure, papers, report, run
+from caltrop.cli import check, demo, env, measure, papers, report, run, solve
 from caltrop.cli.arguments import running, spread
 from caltrop.cli.failures import explain
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("measure")(measure.measure)
+app.command("solve", context_settings=solve.PASSED)(solve.solve)
 app.command("papers")(papers.papers)
 app.command("run")(run.run)
 app.command("check")(check.check)
@@ -50,6 +51,7 @@ def caltrop(
     caltrop demo                                  train a small network on real images and see it collapse
     caltrop measure features.npz                  measure features that you have saved
     caltrop measure --model pkg.mod:make_model --data pkg.mod:make_loader
+    caltrop solve PROBLEM                         closed forms beside a solver, with a certificate
     caltrop papers                                papers that can be run, with their last verdicts
     caltrop run papyan2020prevalence --scale desk run a paper's experiment and judge its claims
     caltrop check results                         judge stored records again
