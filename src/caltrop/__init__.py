@@ -14,6 +14,7 @@ _PUBLIC = {
     "observe": ("caltrop.observe", "observe"),
     "evaluate": ("caltrop.observe", "evaluate"),
     "measure_problem": ("caltrop.observe", "measure_problem"),
+    "solve": ("caltrop.solve", ""),
     "run_many": ("caltrop.record", "run_many"),
     "Watch": ("caltrop.observe", "Watch"),
     "Observation": ("caltrop.observe", "Observation"),

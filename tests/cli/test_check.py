@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import tempfile
 
 import pytest
 
@@ -125,8 +127,14 @@ def test_a_run_that_is_not_finished_is_inconclusive(run, results):
     [
         (["nowhere"], "there is no folder nowhere"),
         (["empty"], "there is no record of a paper under empty"),
+        (["bad.json"], "bad.json is a file; give the folder that caltrop run wrote"),
+        ([""], "an argument is empty (check)"),
         (["results", "--expect", "missing.json"], "--expect missing.json is not there"),
         (["results", "--expect", "bad.json"], "--expect bad.json is not JSON"),
+        (["results", "--expect", "deep.json"], "--expect deep.json is not JSON"),
+        (["results", "--expect", "empty"], "--expect empty is a folder"),
+        (["results", "--expect", "nothing.json"], "--expect nothing.json names no outcome"),
+        (["results", "--expect", "no_verdicts.json"], "--expect no_verdicts.json names no outcome"),
         (["results", "--expect", "list.json"], "--expect list.json must hold"),
         (["results", "--expect", "odd.json"], "is 'perhaps', which is none of reproduced, contradicted, inconclusive"),
     ],
@@ -134,6 +142,9 @@ def test_a_run_that_is_not_finished_is_inconclusive(run, results):
 def test_bad_input_is_refused_in_one_line(refuses, results, workplace, argv, why):
     (workplace / "empty").mkdir()
     (workplace / "bad.json").write_text("{")
+    (workplace / "deep.json").write_text("[" * 100_000)
+    (workplace / "nothing.json").write_text("{}")
+    (workplace / "no_verdicts.json").write_text('{"verdicts": []}')
     (workplace / "list.json").write_text("[1]")
     (workplace / "odd.json").write_text('{"a/b": "perhaps"}')
     assert why in refuses("check", *argv)
@@ -155,6 +166,19 @@ def test_report_of_many_records_writes_a_front_page_that_links_theirs(run, resul
         assert f'href="{link}"' in text
         assert (results / link).is_file()
     assert "not a whole JSON file" in ran.err
+
+
+def test_report_of_many_records_draws_none_where_one_page_cannot_be_written(run, results, monkeypatch):
+    def refuse(dir):
+        if dir.name == "b":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return tempfile.SpooledTemporaryFile()
+
+    monkeypatch.setattr("caltrop.cli.outputs.tempfile.TemporaryFile", refuse)
+    ran = run("report", "results")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "caltrop: results/b/page.html cannot be written: Permission denied.\n"
+    assert not list(results.rglob("*.html"))
 
 
 def test_report_names_a_record_that_cannot_be_read_on_the_front_page(run, results):

@@ -66,6 +66,9 @@ def test_a_finished_demo_is_shown_again_at_once(run, tiny, workplace):
     [
         (["--network", "vgg"], "network='vgg' is unknown; choose one of mlp, resnet"),
         (["--classes", "3", "3"], "at least two different digits"),
+        (["--classes", "0", "77"], "--classes 77 is no digit; give some of 0 to 9"),
+        (["--classes", "0", "-1"], "--classes -1 is no digit"),
+        (["--seed", "-1"], "the seed -1 cannot be used"),
         (["--out", "taken"], "--out taken is a file"),
         (["--seed", "one"], "--seed"),
     ],

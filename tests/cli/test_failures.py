@@ -62,6 +62,7 @@ def test_a_forward_that_fails_is_bad_input():
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.npz"), 2, "No such file or directory: a.npz"),
         (PermissionError(errno.EACCES, "Permission denied", "a.npz"), 2, "Permission denied: a.npz"),
         (MemoryError("Unable to allocate 3 TiB"), 3, "out of memory: Unable to allocate 3 TiB"),
+        (RuntimeError("[enforce] DefaultCPUAllocator: can't allocate memory: 64 GB"), 3, "out of memory: [enforce]"),
         (typer.BadParameter("nine is not a number"), 2, "nine is not a number"),
     ],
 )

@@ -65,6 +65,8 @@ def test_the_version_is_printed(run):
         (["measure", "a.npz", "b.npz"], "b.npz"),
         (["measure", "--layers"], "--layers"),
         (["report"], "DIR"),
+        (["measure", "--out"], "caltrop measure --help"),
+        (["measures"], "Did you mean 'measure'? See"),
     ],
 )
 def test_usage_errors_are_one_line_that_names_the_culprit(refuses, argv, why):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -163,6 +164,10 @@ def labels_like(value, count=48):
         ({"weights": np.ones((2, 6)), "bias": None}, "2"),
         ({"bias": np.ones(3)}, r"`bias` is float64 \[3\], but `weights` is float32 \[4, 6\]"),
         ({"labels": None, "targets": np.ones((48, 2))}, "regression is not measured"),
+        ({"features": np.ones((48, 6), complex)}, "features are real"),
+        ({"weights": np.ones((4, 6), complex)}, "the head's weights or bias are complex"),
+        ({"weights": np.full((4, 6), np.nan)}, "the head's weights are not finite"),
+        ({"labels": np.arange(48) % 4 * 10**12, "weights": None}, "are these identifiers"),
     ],
 )
 def test_features_and_labels_that_cannot_be_measured_are_refused(refuses, features, changes, why):
@@ -177,6 +182,8 @@ def test_features_and_labels_that_cannot_be_measured_are_refused(refuses, featur
     [
         (["--num-classes", "3"], "num_classes=3|0..2"),
         (["--num-classes", "1"], "--num-classes 1 is too few"),
+        (["--num-classes", "1000000000"], "num_classes=1000000000, but the head has 4 rows"),
+        (["--ignore-index", str(10**30)], "is no label: labels are integers of at most 64 bits"),
         (["--layers", "featurs"], "no layer 'featurs'. Did you mean features?"),
         (["--measures", "within_class_variabilty"], "within_class_variability"),
         (["--head-file", "nowhere.pt"], "no file nowhere.pt"),
@@ -203,6 +210,27 @@ def test_a_file_after_a_list_of_names_is_recognised(refuses, features):
     assert "features.npz was read as a value of the option before it; write FEATURES first" in said
 
 
+def test_a_million_classes_without_a_head_are_refused_before_memory_is_asked_for(refuses, features):
+    said = refuses("measure", features(weights=None, bias=None), "--num-classes", str(10**9))
+    assert "num_classes=1000000000, but only 4 different labels occur" in said
+
+
+def test_a_measure_that_was_named_and_needs_more_is_told(run, features):
+    name = features(weights=None, bias=None)
+    ran = run("measure", name, "--measures", "accuracy", "means_rank")
+    assert (ran.code, "means_rank" in ran.out) == (0, True)
+    assert ran.err.startswith("note: accuracy needs weights=")
+    assert [
+        note[:14]
+        for note in strict(run("measure", name, "--measures", "accuracy", "means_rank", "--json").out)["notes"]
+    ] == ["accuracy needs"]
+
+
+def test_where_no_measure_that_was_named_has_a_value_nothing_is_written(refuses, features):
+    said = refuses("measure", features(weights=None, bias=None), "--measures", "accuracy", "--out", "results")
+    assert "nothing can be measured: accuracy needs weights=" in said
+
+
 def test_nothing_to_measure_is_a_usage_error(refuses):
     assert "give FEATURES, or --model and --data" in refuses("measure")
 
@@ -220,6 +248,17 @@ def test_nothing_to_measure_is_a_usage_error(refuses):
 def test_files_that_are_not_what_they_say_are_refused(refuses, workplace, name, content, why):
     (workplace / name).write_bytes(content)
     assert why in refuses("measure", name, "--out", "results")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not stop the superuser")
+def test_a_file_that_may_not_be_read_is_refused(refuses, features, workplace):
+    (workplace / features()).chmod(0)
+    assert "features.npz" in refuses("measure", "features.npz", "--out", "results")
+
+
+def test_a_folder_in_place_of_the_file_is_refused(refuses, workplace):
+    (workplace / "f.npz").mkdir()
+    assert "f.npz is a folder; give a file" in refuses("measure", "f.npz")
 
 
 def test_a_file_that_does_not_exist_offers_the_nearest(refuses, features):

@@ -189,7 +189,9 @@ def test_data_that_cannot_be_measured_are_refused(refuses, data, why):
         (["--device", "gpu0"], "--device gpu0 cannot be used on this machine"),
         (["--task", "ordinal"], "ordinal measuring is not part of this version"),
         (["--measures", "nc1"], "nc1"),
-        (["--num-classes", "3"], "3"),
+        (["--num-classes", "3"], "num_classes=3, but the head has 4 rows"),
+        (["--num-classes", "1000000000"], "num_classes=1000000000, but the head has 4 rows"),
+        (["--device", "meta"], "--device meta cannot be used on this machine"),
         (["--head-file", "x.npz", "--labels-file", "y.npy"], "--labels-file and --head-file do not go with --model"),
         (["--checkpoint", "nowhere.pt"], "there is no file nowhere.pt"),
         (["--checkpoint", "zoo.py"], "has the suffix .py"),
@@ -234,6 +236,17 @@ def test_a_model_without_a_head_is_measured_without_one_and_says_so(run):
     assert ran.code == 0, ran.err
     printed = json.loads(ran.out)
     assert "self_duality_gap" not in {row["measure"] for row in printed["rows"]}
+
+
+@pytest.mark.parametrize("count", [10**9, 10**30])
+def test_more_classes_than_memory_holds_are_refused_before_any_is_asked_for(refuses, count):
+    said = refuses("measure", "--model", "zoo:Headless", "--data", "zoo:loader", "--num-classes", count)
+    assert f"num_classes={count}, but split 'train' has far fewer samples" in said
+
+
+def test_a_measure_that_needs_a_head_is_refused_without_one(refuses):
+    said = refuses("measure", "--model", "zoo:Headless", "--data", "zoo:loader", "--measures", "accuracy")
+    assert "nothing can be measured: accuracy needs weights=" in said
 
 
 def test_data_without_model_is_refused(refuses):

@@ -50,6 +50,18 @@ def test_a_file_as_parent_is_told(workplace):
         pytest.fail("work must not start")
 
 
+def test_a_folder_below_one_that_may_not_be_entered_is_told(workplace, monkeypatch):
+    def refuse(self):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(type(workplace), "exists", refuse)
+    with (
+        pytest.raises(PermissionError, match=r"--out .*new cannot be created: Permission denied"),
+        out_folder(workplace / "new"),
+    ):
+        pytest.fail("work must not start")
+
+
 def test_a_folder_that_cannot_be_written_is_told_before_work_starts(workplace, monkeypatch):
     # permissions do not stop the superuser, who may run these tests: refuse at the system call's place
     def refuse(**_):

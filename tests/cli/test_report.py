@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
@@ -32,12 +33,32 @@ def test_the_page_goes_where_it_is_told(run, record, workplace):
     ("argv", "why"),
     [
         (["nowhere"], "there is no record at nowhere"),
+        (["empty"], "there is no record at empty"),
+        ([""], "an argument is empty (report)"),
         (["run", "--out", "run"], "run is a folder; name the page's file"),
         (["run", "--out", "no/where.html"], "the folder no does not exist"),
     ],
 )
-def test_paths_that_cannot_be_are_refused(refuses, record, argv, why):
+def test_paths_that_cannot_be_are_refused(refuses, record, workplace, argv, why):
+    (workplace / "empty").mkdir()
     assert why in refuses("report", *argv)
+
+
+def test_a_page_that_cannot_be_written_is_named_as_such(refuses, record, monkeypatch):
+    def refuse(**_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("caltrop.cli.outputs.tempfile.TemporaryFile", refuse)
+    assert refuses("report", "run") == "caltrop: run/page.html cannot be written: Permission denied.\n"
+
+
+def test_a_record_whose_pictures_were_edited_is_refused(refuses, record):
+    path = record / "record.json"
+    held = json.loads(path.read_text())
+    picture = {"layer": "fc", "labels": [0, 1], "cosines": [[1, -1]], "points": [[1], [-1]], "explained": [1]}
+    path.write_text(json.dumps({**held, "pictures": [{**picture, "cloud": [], "split": "all", "step": None}]}))
+    said = refuses("report", "run")
+    assert "run/record.json is not a record of Caltrop: the picture of layer 'fc' has parts of different sizes" in said
 
 
 def test_a_record_cut_short_is_refused(refuses, record):

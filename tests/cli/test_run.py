@@ -102,10 +102,17 @@ def test_ctrl_c_says_what_is_safe(run, monkeypatch):
         ([NAME, "--scale", "smoke", "--set", "stepz=3"], "no field 'stepz'; did you mean steps"),
         ([NAME, "--scale", "smoke", "--set", "steps=few"], "steps='few' is not of the type int; it is 4 by default"),
         ([NAME, "--scale", "smoke", "--set", "steps"], "--set steps does not change a field"),
+        ([NAME, "--scale", "smoke", "--set", "steps=3", "steps=5"], "--set gives steps twice, 3 and 5"),
         ([NAME, "--scale", "smoke", "--seeds", "1", "1"], "must be different integers"),
+        ([NAME, "--scale", "smoke", "--seeds", "-1"], "the seed -1 cannot be used; give integers from 0"),
+        ([NAME, "--scale", "smoke", "--seeds", str(2**63)], "cannot be used; give integers from 0 to 922337203685477"),
+        ([NAME, "--scale", "smoke", "--seeds", "one"], "--seeds"),
+        ([NAME, "--scale", "smoke", "--seeds", "--json"], "--seeds needs a value, or several"),
         ([NAME, "--scale", "smoke", "--workers", "0"], "--workers 0 is impossible"),
         ([NAME, "--scale", "smoke", "--device", "abacus"], "--device abacus cannot be used"),
+        ([NAME, "--scale", "smoke", "--device", "meta"], "--device meta cannot be used"),
         ([NAME, "--scale", "smoke", "--out", "taken"], "--out taken is a file"),
+        ([NAME, "--scale", "smoke", "--out", ""], "an argument is empty (--out)"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_one_line(refuses, workplace, argv, why):
@@ -118,6 +125,41 @@ def test_a_folder_with_another_run_is_refused_and_kept(run, refuses):
     assert "holds another run (steps=4, not 5)" in refuses(
         "run", NAME, "--scale", "smoke", "--out", "one", "--set", "steps=5"
     )
+
+
+def test_a_finished_cell_that_may_not_be_read_stops_the_run_before_it_works(run, workplace, monkeypatch):
+    log = workplace / "log"
+    again = ("run", NAME, "--scale", "smoke", "--set", f"log={log}", "--out", "one")
+    run(*again)
+    before = log.read_text()
+    read_text = type(workplace).read_text
+
+    def refuse(self, *args, **options):
+        if self.parent.name == "cells":
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return read_text(self, *args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(workplace), "read_text", refuse)
+        ran = run(*again)
+    assert (ran.code, ran.out) == (2, "")
+    assert "cannot be read: Permission denied." in ran.err
+    assert log.read_text() == before
+
+
+@pytest.mark.parametrize(("folder", "why"), [("taken", "taken is a file"), ("", "an argument is empty (--results)")])
+def test_papers_refuses_what_is_no_folder(refuses, workplace, folder, why):
+    (workplace / "taken").write_text("")
+    assert why in refuses("papers", "--results", folder)
+
+
+def test_papers_names_a_record_that_cannot_be_read(run, workplace):
+    run("run", NAME, "--scale", "smoke")
+    plan = workplace / "results" / NAME / "smoke" / "run.json"
+    plan.write_text(plan.read_text()[:-20])
+    ran = run("papers")
+    assert ran.code == 0
+    assert "run.json is not a whole JSON file" in ran.err
 
 
 def test_papers_lists_scales_costs_and_last_verdicts(run):

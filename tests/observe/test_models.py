@@ -329,6 +329,19 @@ def test_a_label_beyond_the_head_is_refused(model):
         observe(model, [(inputs, labels * 2)], progress=False)
 
 
+@pytest.mark.parametrize("known_length", [True, False])
+def test_a_number_of_classes_that_no_memory_holds_is_refused_before_any_is_asked_for(known_length):
+    batches = [samples()]
+    stream = batches if known_length else type("Stream", (), {"__iter__": lambda _: iter(batches)})()
+    with pytest.raises(ValueError, match="num_classes=1000000000, but split 'train' has far fewer samples"):
+        observe(nn.Sequential(nn.Linear(8, 6), nn.Tanh()), stream, num_classes=10**9, **HEADLESS)
+
+
+def test_another_number_of_classes_than_the_head_has_is_refused(model):
+    with pytest.raises(ValueError, match="num_classes=9, but the head has 4 rows"):
+        observe(model, [samples()], num_classes=9, progress=False)
+
+
 def test_classes_that_the_head_knows_and_the_data_lacks_are_absent(model):
     inputs, labels = samples()
     seen = observe(model, [(inputs, labels % 3)], progress=False)

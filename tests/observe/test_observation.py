@@ -143,6 +143,13 @@ def test_a_value_per_class_that_is_not_finite_is_null(missing):
     assert read["per_class"] == {"all": {"a": {"m": {"3": None}}}}
 
 
+def test_measures_without_a_row_say_what_they_need():
+    features, labels, *_ = simplex(3, 4)
+    missing = measure(features, labels, measures=["accuracy", "means_rank"]).missing
+    assert list(missing) == [("features", "accuracy")]
+    assert missing["features", "accuracy"].startswith("needs weights=")
+
+
 def test_a_data_frame_has_one_column_for_each_field(seen):
     pandas = pytest.importorskip("pandas")
     frame = seen.to_pandas()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 from dataclasses import replace
 
@@ -175,6 +176,20 @@ def test_a_cell_that_disagrees_with_the_plan_is_named(run):
     for change in ({"config": {"depth": 4, "rate": 0.1}}, {"seed": 7}, {"case": "another"}):
         path.write_text(plain_json({"format": 2, "kind": "cell", **replace(cell(1), **change).as_dict()}))
         assert "than the plan: it was edited" in run.read().damaged["cells/key1.json"]
+
+
+def test_a_cell_that_may_not_be_read_is_named_and_not_taken_for_damaged(run, monkeypatch):
+    read_text = type(run.path).read_text
+
+    def refuse(self, *args, **options):
+        if self.name == "key1.json":
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return read_text(self, *args, **options)
+
+    monkeypatch.setattr(type(run.path), "read_text", refuse)
+    assert run.read().damaged == {"cells/key1.json": "cells/key1.json cannot be read: Permission denied."}
+    with pytest.raises(PermissionError, match=r"key1\.json cannot be read"):
+        run.has("key1")
 
 
 def test_a_folder_or_a_broken_link_in_place_of_a_cell_is_no_end_of_reading(run):

@@ -55,7 +55,7 @@ VALUES = {
     "study": Study(rows=Rows.of([ROW]), title="A sweep", notes=("n",)),
     "in lists": [ROW, {"row": ROW}],
     "class values": ClassValues("a", "m", {0: 0.25, 7: 0.5}),
-    "picture": Picture("a", (0, 1), ((1.0,), (-1.0,)), ((1.0,), (-1.0,)), (1.0,)),
+    "picture": Picture("a", (0, 1), ((1.0, -1.0), (-1.0, 1.0)), ((1.0,), (-1.0,)), (1.0,)),
 }
 
 

@@ -67,6 +67,31 @@ def test_an_undefined_cosine_is_read_back_as_nan():
     assert math.isnan(Picture.from_dict(json.loads(to_json(picture.as_dict()))).cosines[1][0])
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": []},
+        {"labels": [3, 7, 9]},
+        {"cosines": [[1.0, -1.0]]},
+        {"cosines": [[1.0], [-1.0]]},
+        {"points": [[1.0], []]},
+        {"explained": [0.5, 0.5]},
+        {"cloud": [[3, []]]},
+        {"head": [[1.0]]},
+    ],
+)
+def test_a_picture_whose_parts_differ_in_size_is_refused(change):
+    with pytest.raises(ValueError, match="the picture of layer 'fc:input' has parts of different sizes"):
+        Picture.from_dict({**PICTURE.as_dict(), **change})
+
+
+@pytest.mark.parametrize("entry", [VALUES, PICTURE], ids=lambda entry: type(entry).__name__)
+@pytest.mark.parametrize("change", [{"layer": [1]}, {"split": None}, {"step": "3"}, {"step": True}])
+def test_what_stands_behind_rows_must_say_where_it_belongs(entry, change):
+    with pytest.raises(ValueError, match="is at no place that can be"):
+        type(entry).from_dict({**entry.as_dict(), **change})
+
+
 def test_a_row_of_a_newer_version_names_the_unknown_column():
     with pytest.raises(ValueError, match=r"unknown columns \['colour'\].*newer version"):
         Row.from_dict({**ROW.as_dict(), "colour": "red"})

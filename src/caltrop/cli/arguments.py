@@ -1,4 +1,4 @@
-"""Several values after one option, which the parser itself cannot read."""
+"""Several values after one option, which the parser itself cannot read; and what no option means."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ running: ContextVar[tuple[str, ...]] = ContextVar("running", default=("caltrop",
 SEVERAL = ("--layers", "--measures", "--checkpoint", "--ignore-index", "--classes", "--seeds", "--set")
 INTEGERS = ("--ignore-index", "--classes", "--seeds")
 _INTEGER = re.compile(r"[+-]?\d+")
+_EMPTY = re.compile(r"(--[\w-]+=)?")
 
 
 def spread(arguments: Sequence[str]) -> list[str]:
@@ -19,7 +20,11 @@ def spread(arguments: Sequence[str]) -> list[str]:
 
     Values end at the next option; where they are integers (also negative ones), at whatever is none, so
     that a file may follow. After `--` nothing is changed.
+
+    Raises:
+        ValueError: an option without any value, or an empty argument.
     """
+    _refuse_empty(arguments)
     out: list[str] = []
     rest = list(arguments)
     while rest:
@@ -27,9 +32,26 @@ def spread(arguments: Sequence[str]) -> list[str]:
         if argument == "--":
             return [*out, argument, *rest]
         values = _values(argument, rest) if argument in SEVERAL else []
+        # the parser would take the next option for the value
+        if argument in SEVERAL and not values and (not rest or rest[0].startswith("-")):
+            raise ValueError(f"{argument} needs a value, or several; see caltrop {verb_of(arguments)}--help.")
         out += [f"{argument}={value}" for value in values] or [argument]
         del rest[: len(values)]
     return out
+
+
+def verb_of(arguments: Sequence[str]) -> str:
+    """The verb with a space behind it; nothing where there is none."""
+    first = next(iter(arguments), "-")
+    return "" if first.startswith("-") else f"{first} "
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    # as a path it would mean the working folder, and be written to
+    place = next((place for place, argument in enumerate(arguments) if _EMPTY.fullmatch(argument)), None)
+    if place is not None:
+        before = arguments[place] or (arguments[place - 1] if place else "")
+        raise ValueError(f"an argument is empty{f' ({before})' if before else ''}; is a variable of the shell not set?")
 
 
 def _values(option: str, rest: Sequence[str]) -> list[str]:

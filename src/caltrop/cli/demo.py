@@ -45,6 +45,9 @@ def demo(
     """
     if classes is not None and len(set(classes)) < 2:
         raise ValueError("--classes needs at least two different digits: one class has nothing to collapse against.")
+    unknown = [label for label in classes or () if not 0 <= label <= 9]
+    if unknown:
+        raise ValueError(f"--classes {unknown[0]} is no digit; give some of 0 to 9.")
     from caltrop.papers.papyan2020prevalence import demonstration
 
     scale, fields = demonstration(network, quick=quick, classes=tuple(classes or ()), per_class=per_class)

@@ -40,15 +40,20 @@ def read_expected(path: Path) -> tuple[Expected, ...]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not JSON, holds neither form, or an outcome that does not exist.
+        ValueError: it is not JSON, holds neither form, no outcome, or one that does not exist.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"--expect {path} is a folder; name the file that caltrop check DIR --json printed.")
     if not path.is_file():
         raise FileNotFoundError(f"--expect {path} is not there; caltrop check DIR --json prints one.")
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"--expect {path} is not JSON: {error}") from error
     lines = _lines(path, held)
+    if not lines:
+        # every record would be left out, and nothing could ever differ
+        raise ValueError(f"--expect {path} names no outcome; caltrop check DIR --json prints them.")
     for line in lines:
         if line.outcome not in OUTCOMES:
             raise ValueError(

@@ -13,6 +13,8 @@ from types import TracebackType
 
 import typer
 
+from caltrop.cli.arguments import running, verb_of
+
 BAD_INPUT = 2
 COULD_NOT_FINISH = 3
 INTERRUPTED = 130
@@ -50,7 +52,7 @@ def explain(error: BaseException) -> Failure:
         return Failure(BAD_INPUT, _one_line(_first_line(error)))
     if isinstance(error, _PATH_ERRORS):
         return Failure(BAD_INPUT, _one_line(_of_system(error)))
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if _is_out_of_memory(error):
         return Failure(COULD_NOT_FINISH, _one_line(f"out of memory: {_first_line(error)}", *_notes(error)))
     if isinstance(error, OSError) and error.errno is not None:
         return Failure(COULD_NOT_FINISH, _one_line(f"could not finish: {_of_system(error)}", *_notes(error)))
@@ -73,6 +75,12 @@ def _is_foreign(filename: str) -> bool:
     if name.startswith("<") or "/site-packages/" in name or "/dist-packages/" in name:
         return False
     return not Path(filename).is_relative_to(sysconfig.get_paths()["stdlib"]) and not _is_ours(filename)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # torch has a type of its own for GPUs, and none for the processor
+    named = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate" in str(error)
+    return named or isinstance(error, MemoryError)
 
 
 def _is_ours(filename: str) -> bool:
@@ -99,13 +107,15 @@ def _last(trace: TracebackType | None) -> TracebackType | None:
 
 def _usage(error: BaseException) -> str:
     text = str(getattr(error, "format_message", lambda: error)())
-    return f"{text.rstrip('.')}. See: caltrop {_verb(error)}--help"
+    text = text.rstrip(".")
+    return f"{text}{'' if text.endswith('?') else '.'} See: caltrop {_verb(error)}--help"
 
 
 def _verb(error: BaseException) -> str:
     context = getattr(error, "ctx", None)
-    name = getattr(context, "info_name", None)
-    return f"{name} " if name and name != "caltrop" else ""
+    if context is None:
+        return verb_of(running.get()[1:])
+    return "" if context.info_name in (None, "caltrop") else f"{context.info_name} "
 
 
 def _of_system(error: OSError) -> str:

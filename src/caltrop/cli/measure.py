@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from caltrop.cli.arguments import running
 from caltrop.cli.outputs import out_folder, say, write_results
 from caltrop.cli.requests import Request
+
+if TYPE_CHECKING:
+    from caltrop.observe import Observation
 
 _FEATURES = typer.Argument(
     metavar="FEATURES", help="A file with `features` and `labels`: .npz .npy .pt .safetensors .h5", show_default=False
@@ -119,6 +123,8 @@ def _measure(request: Request, out: Path | None, as_json: bool) -> None:
     started = time.perf_counter()
     with out_folder(out) as folder:
         found = measure_file(request) if request.model is None else measure_model(request)
+        if request.measures:
+            found = replace(found, notes=(*found.notes, *_without_rows(found.seen)))
         origin = provenance(seconds=time.perf_counter() - started, argv=running.get(), **found.provenance)
         study = found.seen.study(title=found.title, clock=found.clock, notes=found.notes, provenance=origin)
         written = write_results(study, folder) if folder is not None else ()
@@ -132,3 +138,16 @@ def _measure(request: Request, out: Path | None, as_json: bool) -> None:
     say(told)
     for path in written:
         print(f"{path.stem}: {path}", file=sys.stderr)
+
+
+def _without_rows(seen: Observation) -> list[str]:
+    """For each measure that was named and has no row at any layer: what it needs.
+
+    Raises:
+        ValueError: none of them has a row.
+    """
+    there = {row.measure for row in seen.rows}
+    told = {measure: f"{measure} {why}" for (_, measure), why in seen.missing.items() if measure not in there}
+    if not there:
+        raise ValueError(f"nothing can be measured: {'; '.join(told.values())}.")
+    return list(told.values())

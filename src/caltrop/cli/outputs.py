@@ -25,7 +25,7 @@ def out_folder(folder: Path | None) -> Iterator[Path | None]:
         return
     created = _create(folder)
     try:
-        _try_writing(folder)
+        try_writing(folder, f"--out {folder}")
         yield folder
     except BaseException:
         # only what this call created, and only while it is empty: rmdir refuses anything else
@@ -37,8 +37,8 @@ def out_folder(folder: Path | None) -> Iterator[Path | None]:
 
 def _create(folder: Path) -> list[Path]:
     """Make `folder` with its parents; the folders that did not exist before, deepest first."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         raise NotADirectoryError(f"--out {folder} is a file; name a folder.") from error
@@ -47,12 +47,17 @@ def _create(folder: Path) -> list[Path]:
     return missing
 
 
-def _try_writing(folder: Path) -> None:
+def try_writing(folder: Path, said: str) -> None:
+    """Refuse a folder that cannot be written; `said` is what the message calls it.
+
+    Raises:
+        PermissionError: with the system's reason.
+    """
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise PermissionError(f"--out {folder} cannot be written: {error.strerror}.") from error
+        raise PermissionError(f"{said} cannot be written: {error.strerror}.") from error
 
 
 def write_results(study: Study, folder: Path) -> tuple[Path, Path]:

@@ -25,7 +25,7 @@ def papers(
       caltrop papers
       caltrop papers --results runs/2026 --json
     """
-    from caltrop.cli.records import read_all
+    from caltrop.cli.records import read_all, tell_problems
     from caltrop.papers import experiments
     from caltrop.rows import to_json
 
@@ -34,6 +34,7 @@ def papers(
     for one in found.judged if found else ():
         last[one.record.experiment, one.record.scale] = one.verdicts
     listed = [_entry(experiment, last) for experiment in experiments().values()]
+    tell_problems(found.problems if found else {})
     if as_json:
         print(to_json({"papers": listed}))
         return

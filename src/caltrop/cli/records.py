@@ -33,6 +33,7 @@ def read_all(folder: Path) -> Found:
 
     Raises:
         FileNotFoundError: the folder does not exist.
+        NotADirectoryError: it is a file.
     """
     from caltrop.papers import JudgedRecord, UnknownExperiment, get
     from caltrop.record import RunFolder, find_runs
@@ -41,6 +42,8 @@ def read_all(folder: Path) -> Found:
         raise FileNotFoundError(
             f"there is no folder {folder}; give one that caltrop run wrote, or one that holds some."
         )
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file; give the folder that caltrop run wrote, or one that holds some.")
     found = find_runs(folder)
     problems = {str(path): reason for path, reason in found.foreign.items()}
     judged = []

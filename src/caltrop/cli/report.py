@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from caltrop.cli.outputs import try_writing
+
 if TYPE_CHECKING:
     from caltrop.cli.records import Found
     from caltrop.papers import JudgedRecord
@@ -74,7 +76,8 @@ def _front(folder: Path, out: Path | None) -> Path:
             f"there is no record at {folder}. Give a folder that caltrop run, demo or measure --out wrote."
         )
     path = folder / "index.html" if out is None else out
-    _check(path)
+    for page in (path, *_pages(found)):
+        _check(page)
     entries = _entries(found, path.parent)
     for one in found.judged:
         tell_failures(one)
@@ -89,8 +92,7 @@ def _entries(found: Found, home: Path) -> list[Entry]:
     entries = []
     problems = dict(found.problems)
     for one in found.judged:
-        assert one.folder is not None
-        page = one.report(one.folder / "page.html")
+        page = one.report(_page(one))
         record = one.record
         entries.append(Entry(record.title, _link(page, home), record.experiment, tuple(one.verdicts), _facts(one)))
     for path in found.studies:
@@ -100,9 +102,18 @@ def _entries(found: Found, home: Path) -> list[Entry]:
             problems[str(path)] = str(error)
             print(f"caltrop: {error}", file=sys.stderr)
             continue
-        page = write_page(study, path.parent / "page.html" if path.is_file() else path / "page.html")
+        page = write_page(study, path / "page.html")
         entries.append(Entry(study.title, _link(page, home), "measured", (), {}))
     return entries + [Entry(name, "", "", (), {}, problem=reason) for name, reason in problems.items()]
+
+
+def _pages(found: Found) -> list[Path]:
+    return [*map(_page, found.judged), *(path / "page.html" for path in found.studies)]
+
+
+def _page(one: JudgedRecord) -> Path:
+    assert one.folder is not None
+    return one.folder / "page.html"
 
 
 def _facts(one: JudgedRecord) -> dict[str, str]:
@@ -124,3 +135,4 @@ def _check(path: Path) -> None:
         raise IsADirectoryError(f"{path} is a folder; name the page's file, for example {path / 'page.html'}.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"the folder {path.parent} does not exist; create it first.")
+    try_writing(path.parent, f"{path}")

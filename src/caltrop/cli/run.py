@@ -14,6 +14,8 @@ from caltrop.cli.outputs import out_folder
 if TYPE_CHECKING:
     from caltrop.papers import JudgedRecord
 
+# what torch's generators take
+_LARGEST_SEED = 2**63 - 1
 _UNSAFE = str.maketrans(dict.fromkeys(' /\\:*?"<>|', "_"))
 
 
@@ -83,6 +85,7 @@ def run_into(
     """Run, write record and page, print verdicts; leaves with the exit code that they mean."""
     import caltrop.papers
 
+    _check_seeds(seeds)
     try:
         with out_folder(folder):
             judged = caltrop.papers.run(
@@ -133,13 +136,22 @@ def _print(judged: JudgedRecord, folder: Path, page: Path, as_json: bool, is_dem
 
 
 def _fields(changes: list[str]) -> dict[str, str]:
-    read = {}
+    read: dict[str, str] = {}
     for change in changes:
         name, equals, value = change.partition("=")
         if not (name and equals):
             raise ValueError(f"--set {change} does not change a field; write it as FIELD=VALUE, for example epochs=20.")
-        read[name.replace("-", "_")] = value
+        name = name.replace("-", "_")
+        if name in read:
+            raise ValueError(f"--set gives {name} twice, {read[name]} and {value}; give it once.")
+        read[name] = value
     return read
+
+
+def _check_seeds(seeds: tuple[int, ...]) -> None:
+    wrong = [seed for seed in seeds if not 0 <= seed <= _LARGEST_SEED]
+    if wrong:
+        raise ValueError(f"the seed {wrong[0]} cannot be used; give integers from 0 to {_LARGEST_SEED}.")
 
 
 def _default(paper: str, scale: str, fields: dict[str, str]) -> Path:

@@ -71,6 +71,7 @@ def measure(
         raise ValueError(
             f"there are {len(rows)} feature rows but {len(read.classes)} labels; every sample needs one of each."
         )
+    _check_real(weights, bias)
     head = None if weights is None else Head.of(weights, bias)
     if head is None and bias is not None:
         raise ValueError("bias= was given without weights=; a head is both, or weights alone.")
@@ -86,9 +87,13 @@ def measure(
 
 
 def ignored(ignore_index: Sequence[SupportsIndex] | SupportsIndex) -> tuple[int, ...]:
-    """One ignored label or several, as a tuple."""
+    """One ignored label or several, as a tuple; ValueError where no label can be that large."""
     several = ignore_index if isinstance(ignore_index, Sequence) else (ignore_index,)
-    return tuple(label.__index__() for label in several)
+    read = tuple(label.__index__() for label in several)
+    beyond = [label for label in read if not -(2**63) <= label < 2**63]
+    if beyond:
+        raise ValueError(f"ignore_index={beyond[0]} is no label: labels are integers of at most 64 bits.")
+    return read
 
 
 class HeadScores:
@@ -157,6 +162,12 @@ def _matrix(features: object, layer: str) -> Array:
             "If these really are features, convert them first (features.astype('float32'))."
         )
     return rows
+
+
+def _check_real(*head: Any) -> None:
+    # torch would drop the imaginary part with a warning
+    if any(part.is_complex() if isinstance(part, Tensor) else np.iscomplexobj(part) for part in head):
+        raise TypeError("the head's weights or bias are complex; pass those of a linear layer of real features.")
 
 
 def _check_head(head: Head | None, dim: int) -> None:

@@ -20,6 +20,7 @@ from caltrop.observe.features import ignored
 from caltrop.observe.observation import Observation
 from caltrop.observe.reading import LayerReading, Source
 from caltrop.stats import IGNORED, check_range, read_labels, refuse_identifiers
+from caltrop.stats.labels import MOST_CLASSES
 from caltrop.stats.ways import SPOOL_BYTES
 
 TASKS = ("auto", "classification")
@@ -180,6 +181,11 @@ class _SplitReader:
         self.num_classes = num_classes
         if num_classes is None and self.head is not None:
             self.num_classes = self.head.num_classes
+        elif self.head is not None and num_classes != self.head.num_classes:
+            raise ValueError(
+                f"num_classes={num_classes}, but the head has {self.head.num_classes} rows; leave num_classes out, "
+                "or name the head that belongs to these classes."
+            )
         self.readings: dict[str, LayerReading] = {}
         self.left_out = 0
         self.range: tuple[int, int] | None = None
@@ -210,12 +216,21 @@ class _SplitReader:
 
     def _begin(self, features: dict[str, Tensor], rows: int) -> None:
         batches = _length(self.loader)
-        source = Source(
-            num_samples=None if batches is None else batches * rows, budget=SPOOL_BYTES // max(1, len(features))
-        )
+        samples = None if batches is None else batches * rows
+        self._check_memory(samples)
+        source = Source(num_samples=samples, budget=SPOOL_BYTES // max(1, len(features)))
         for layer in features:
             self.readings[layer] = LayerReading(
                 layer, self.wanted, source, num_classes=self.num_classes, by_name=self.by_name
+            )
+
+    def _check_memory(self, samples: int | None) -> None:
+        # a stream that does not know its length may be a long one
+        most = max(MOST_CLASSES, 100 * (MOST_CLASSES if samples is None else samples))
+        if self.num_classes is not None and self.num_classes > most:
+            raise ValueError(
+                f"num_classes={self.num_classes}, but split '{self.split}' has far fewer samples; every class takes "
+                "memory. Number the classes that occur 0, 1, 2, …, or pass their true number."
             )
 
     def _replay(self, tick: Any) -> None:

@@ -92,6 +92,11 @@ class Observation:
         """Splits with rows, in order."""
         return list(dict.fromkeys(row.split for row in self.rows))
 
+    @property
+    def missing(self) -> dict[tuple[str, str], str]:
+        """By layer and measure: why a measure that was wanted has no row."""
+        return dict(self._missing)
+
     def table(self) -> str:
         """The rows as plain text."""
         return text_table(self.rows)

@@ -62,9 +62,15 @@ class RunFolder:
                 self._give_up_all_but(planned.keys())
 
     def has(self, key: str) -> bool:
-        """Whether the cell is finished and its file whole; what is damaged is to be computed again."""
+        """Whether the cell is finished and its file whole; what is damaged is to be computed again.
+
+        Raises:
+            PermissionError: it may not be read, so nobody knows whether the work is to be done again.
+        """
         try:
             self._read_cell(key)
+        except PermissionError:
+            raise
         except (ValueError, OSError):
             return False
         return True

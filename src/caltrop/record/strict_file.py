@@ -15,10 +15,14 @@ def parse(path: Path) -> dict[str, Any]:
 
     Raises:
         ValueError: it is not a whole JSON object, or names a constant that is not JSON.
-        OSError: it cannot be read.
+        OSError: it cannot be read; FileNotFoundError where it is not there.
     """
     try:
         held = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a whole JSON file ({error}); it was cut short or edited.") from error
     if not isinstance(held, dict):

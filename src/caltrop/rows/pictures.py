@@ -27,7 +27,8 @@ class ClassValues:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> ClassValues:
-        """The inverse of `as_dict`."""
+        """The inverse of `as_dict`; ValueError where it was not written by it."""
+        _check_place(entry)
         values = {int(label): math.nan if v is None else float(v) for label, v in entry["values"].items()}
         return cls(**{**entry, "values": values})
 
@@ -62,9 +63,10 @@ class Picture:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Picture:
-        """The inverse of `as_dict`."""
+        """The inverse of `as_dict`; ValueError where it was not written by it."""
+        _check_place(entry)
         head = entry.get("head")
-        return cls(
+        read = cls(
             layer=entry["layer"],
             labels=tuple(int(label) for label in entry["labels"]),
             cosines=_matrix(entry["cosines"]),
@@ -75,6 +77,23 @@ class Picture:
             split=entry["split"],
             step=entry["step"],
         )
+        read._check_shapes()
+        return read
+
+    def _check_shapes(self) -> None:
+        count, axes = len(self.labels), len(self.explained)
+        matrices = [(self.cosines, count), (self.points, axes), *([] if self.head is None else [(self.head, axes)])]
+        fits = all(len(rows) == count and all(len(row) == width for row in rows) for rows, width in matrices)
+        if not (count and axes and fits and all(len(point) == axes for _, point in self.cloud)):
+            raise ValueError(f"the picture of layer '{self.layer}' has parts of different sizes")
+
+
+def _check_place(entry: Mapping[str, Any]) -> None:
+    place = {name: entry[name] for name in ("layer", "measure", "split", "step") if name in entry}
+    step = place.get("step")
+    is_step = step is None or (isinstance(step, int | float) and not isinstance(step, bool))
+    if not is_step or not all(isinstance(held, str) for name, held in place.items() if name != "step"):
+        raise ValueError(f"what stands behind a row is at no place that can be: {place}")
 
 
 def _matrix(rows: Iterable[Iterable[Any]]) -> tuple[tuple[float, ...], ...]:

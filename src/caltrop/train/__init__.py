@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from caltrop.train.config import TrainConfig, log_spaced
 from caltrop.train.loop import Trained, train
+from caltrop.train.objective import Objective, squared_error
 from caltrop.train.terminal import TerminalPhase
 
-__all__ = ["TerminalPhase", "TrainConfig", "Trained", "log_spaced", "train"]
+__all__ = ["Objective", "TerminalPhase", "TrainConfig", "Trained", "log_spaced", "squared_error", "train"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from caltrop.train.objective import PLAIN, Objective
+
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Stochastic gradient descent on cross-entropy, with a learning rate that is cut twice.
+    """Stochastic gradient descent on an objective, with a learning rate that is cut twice.
 
     The learning rate is multiplied by `cut_factor` once each share of the epochs in `cuts` has passed.
-    Weight decay λ adds λ/2‖θ‖² over all parameters. It acts within about 1/(η λ) steps,
+    Weight decay λ adds λ/2‖θ‖² over all parameters, or those the objective names. It acts within about 1/(η λ) steps,
     η = learning_rate/(1 − momentum): far fewer steps than that reach zero training error, not collapse.
     `seed` decides the order of the samples and any randomness inside the network.
     """
@@ -47,12 +49,12 @@ class TrainConfig:
         rate = sum(self.learning_rate_at(number) for number in range(1, epoch + 1))
         return rate / (1 - self.momentum) * self.weight_decay * steps_per_epoch
 
-    def describe(self) -> str:
+    def describe(self, objective: Objective = PLAIN) -> str:
         """The recipe in one line, for records."""
         cuts = ", ".join(f"{cut:.0%}" for cut in self.cuts)
         return (
-            f"SGD on cross-entropy, {self.epochs} epochs, batch {self.batch_size}, "
-            f"momentum {self.momentum:g}, weight decay {self.weight_decay:g}, learning rate "
+            f"SGD on {objective.describe()}, {self.epochs} epochs, batch {self.batch_size}, "
+            f"momentum {self.momentum:g}, weight decay {self.weight_decay:g}{objective.where_decayed()}, learning rate "
             f"{self.learning_rate:g}, times {self.cut_factor:g} after {cuts or 'none'} of the epochs"
         )
 

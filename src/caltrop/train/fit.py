@@ -10,24 +10,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from caltrop.train.objective import Loss
+
 
 @dataclass(frozen=True)
 class Fit:
-    """Mean cross-entropy (nats per sample), and how many of the samples are misclassified."""
+    """Mean loss without penalties (nats per sample for cross-entropy), and how many samples are misclassified."""
 
     loss: float
     errors: int
     samples: int
 
 
-def fit_of(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> Fit:
+def fit_of(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device, loss: Loss = cross_entropy
+) -> Fit:
     """The fit in evaluation mode; the mode of every submodule is restored, also on error."""
     total, errors, samples = 0.0, 0, 0
     with evaluation_mode(model), torch.no_grad():
         for inputs, labels in batches:
             logits, targets = model(inputs.to(device)), labels.to(device)
             # Summed in float64: in the terminal phase the losses are tiny and many.
-            total += float(cross_entropy(logits.double(), targets, reduction="sum"))
+            total += float(loss(logits.double(), targets, reduction="sum"))
             errors += int((logits.argmax(dim=1) != targets).sum())
             samples += len(targets)
     return Fit(total / samples, errors, samples)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from caltrop.data import Batches, ImageSet
 from caltrop.rows import Row
 from caltrop.train.config import TrainConfig, log_spaced
 from caltrop.train.fit import Fit, fit_of
+from caltrop.train.objective import PLAIN, Objective
 from caltrop.train.progress import TrainingProgress
 from caltrop.train.resume import Checkpoint, Memory, restore_training, training_state
 from caltrop.train.seeding import seeded
@@ -42,6 +42,7 @@ def train(
     config: TrainConfig | None = None,
     on_epoch: Callable[[int], object] | None = None,
     *,
+    objective: Objective = PLAIN,
     measured_epochs: Collection[int] | None = None,
     progress: bool = True,
     checkpoint: Checkpoint | None = None,
@@ -50,9 +51,10 @@ def train(
     """Train `model` in place on the training part, by `config`, and call `on_epoch(epoch)` to measure.
 
     `images` is an image set, or one loader per split, of which "train" is trained on; every split gets its
-    loss rows. Epoch 0 is the untrained network; `measured_epochs` (14 log-spaced ones by default) are those
-    at which loss rows are kept and `on_epoch` is called. Errors on the whole training set are counted in
-    evaluation mode after every epoch.
+    loss rows, without penalties. `objective` says what is minimised, cross-entropy with weight decay on all
+    parameters unless told otherwise. Epoch 0 is the untrained network; `measured_epochs` (14 log-spaced ones by
+    default) are those at which loss rows are kept and `on_epoch` is called. Errors on the whole training set
+    are counted in evaluation mode after every epoch.
 
     With a `checkpoint`, the state is saved after every measuring epoch (and every half minute in between), and
     training goes on from what it holds: on the processor the rows then are, to the last bit, those of a training
@@ -73,7 +75,10 @@ def train(
     device = next(model.parameters()).device
     shuffled = Batches(splits["train"].inputs, splits["train"].labels, config.batch_size, shuffle_seed=config.seed)
     optimizer = torch.optim.SGD(
-        model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay
+        objective.groups(model, config.weight_decay),
+        config.learning_rate,
+        config.momentum,
+        weight_decay=config.weight_decay,
     )
     rows: list[Row] = []
     phase = TerminalPhase()
@@ -92,12 +97,13 @@ def train(
         last_save = time.monotonic()
         for epoch in range(start, config.epochs + 1):
             if epoch > 0:
-                _train_epoch(model, shuffled, optimizer, config, epoch, device)
-            fit = fit_of(model, splits["train"], device)
+                _train_epoch(model, objective, shuffled, optimizer, config, epoch, device)
+            fit = fit_of(model, splits["train"], device, objective.loss)
             phase.update(epoch, fit.errors)
             shown.after(epoch, fit, measured=epoch in measured_epochs)
             if epoch in measured_epochs:
-                fits = {name: fit_of(model, part, device) for name, part in splits.items() if name != "train"}
+                others = {name: part for name, part in splits.items() if name != "train"}
+                fits = {name: fit_of(model, part, device, objective.loss) for name, part in others.items()}
                 rows += _loss_rows({"train": fit, **fits}, epoch, config.seed)
                 rows += _condition_rows(fit, config.weight_decay_time(epoch, len(shuffled)), epoch, config.seed)
                 if on_epoch is not None:
@@ -112,6 +118,7 @@ def train(
 
 def _train_epoch(
     model: nn.Module,
+    objective: Objective,
     batches: Batches,
     optimizer: torch.optim.Optimizer,
     config: TrainConfig,
@@ -123,7 +130,7 @@ def _train_epoch(
         group["lr"] = config.learning_rate_at(epoch)
     for number, (inputs, labels) in enumerate(batches, start=1):
         optimizer.zero_grad()
-        loss = cross_entropy(model(inputs.to(device)), labels.to(device))
+        loss = objective.of_batch(model, inputs.to(device), labels.to(device), len(batches.labels))
         if not math.isfinite(loss.item()):
             raise FloatingPointError(
                 f"the loss is {loss.item()} in epoch {epoch}, batch {number} of {len(batches)}: training "

@@ -1,0 +1,169 @@
+"""Súkeník, Lampert and Mondelli (2024): deep neural collapse against low-rank bias in deep ReLU features models.
+
+With squared error and ReLU, deep neural collapse (DNC) is a stationary point of the deep unconstrained features model,
+and the optimum for two classes or one layer. Beyond, points of lower rank have lower penalties and nearly the same fit.
+Gradient descent finds them in narrow models, and collapse in wide ones. The same is looked for in the deep head of a
+real network whose features are penalised as the model's are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from caltrop.papers.claim import Claim, at_most
+from caltrop.papers.deep_features import GLOSSES, FeaturesCase, run_features
+from caltrop.papers.deep_features_claims import (
+    A_LOWER_POINT,
+    BEATEN,
+    control,
+    culprit,
+    dnc_is_beaten,
+    over_cases,
+    prevalence,
+)
+from caltrop.papers.deep_head import DeepHeadConfig, run_deep_head
+from caltrop.papers.deep_head_claims import HEAD_CHARTS, HEAD_GLOSSES, head_claims
+from caltrop.papers.experiment import Case, Experiment, Outcome
+from caltrop.papers.registry import register
+from caltrop.papers.session import Session
+from caltrop.rows import Chart
+
+NAME = "sukenik2024lowrank"
+
+
+@dataclass(frozen=True)
+class LowRankConfig:
+    """Deep features models with squared error and ReLU, and a network with such a head.
+
+    num_classes, depths, weight_decay: of the models in which collapse is beaten; every factor has the same penalty, and
+    there is one sample a class (more only scale the features' penalty). small_classes: of models in which no better
+    point is known. dim, starts: their width, and the random starts of each seed. widths, width_starts, steps,
+    step_size, init_scale: of gradient descent at depth 4. penalties: weight decays along which ranks are shown. head:
+    the network, None leaves it out.
+    """
+
+    num_classes: int = 10
+    depths: tuple[int, ...] = (3, 4, 5)
+    small_classes: tuple[int, ...] = (3, 4)
+    weight_decay: float = 4e-3
+    dim: int = 20
+    starts: int = 8
+    widths: tuple[int, ...] = (12, 20, 30, 50, 80)
+    width_starts: int = 4
+    steps: int = 25_000
+    step_size: float = 0.5
+    init_scale: float = 0.6
+    penalties: tuple[float, ...] = (1e-3, 2e-3, 4e-3, 8e-3)
+    head: DeepHeadConfig | None = field(
+        default_factory=lambda: DeepHeadConfig(loss="squared_error", relu=True, depth=4)
+    )
+
+    def model(self, part: str, num_classes: int, depth: int, **more: Any) -> FeaturesCase:
+        """One case of `part`."""
+        case = FeaturesCase(
+            part=part,
+            loss="squared_error",
+            relu=True,
+            num_classes=num_classes,
+            depth=depth,
+            dim=self.dim,
+            weight_decay=self.weight_decay,
+            starts=self.starts,
+            init_scale=self.init_scale,
+        )
+        return replace(case, **more)
+
+    def descent(self, part: str, **more: Any) -> FeaturesCase:
+        """One case of gradient descent at depth 4."""
+        fields = {
+            "starts": self.width_starts,
+            "method": "gradient-descent",
+            "steps": self.steps,
+            "step_size": self.step_size,
+        }
+        return self.model(part, self.num_classes, 4, **fields, **more)
+
+
+def cases(config: LowRankConfig) -> tuple[Case, ...]:
+    """Every model by itself, and the network."""
+    models = [
+        *(config.model("beaten", config.num_classes, depth) for depth in config.depths),
+        config.model("control", 2, max(config.depths)),
+        config.model("control", config.num_classes, 1),
+        *(config.model("few", classes, 4) for classes in config.small_classes),
+        *(config.descent("prevalence", dim=width) for width in config.widths),
+        *(config.descent("penalty", dim=30, weight_decay=decay) for decay in config.penalties),
+    ]
+    found = [Case(case, case.name) for case in models]
+    return (*found, *([Case(config.head, "head")] if config.head is not None else []))
+
+
+def run(config: FeaturesCase | DeepHeadConfig, session: Session) -> Outcome:
+    """One model solved, or one network trained."""
+    return run_features(config, session) if isinstance(config, FeaturesCase) else run_deep_head(config, session)
+
+
+# Only the abstract, the introduction's beginning and most captions of this paper were read for our notes.
+CLAIMS = (
+    dnc_is_beaten(
+        NAME,
+        "With ten classes and three, four or five layers, deep neural collapse is not optimal: lower points exist.",
+        "abstract",
+    ),
+    control(NAME, "With two classes, or one layer, nothing lies below deep neural collapse.", "related work"),
+    Claim(
+        id=f"{NAME}/few-classes",
+        says="Even with three or four classes a point of lower rank lies below deep neural collapse.",
+        where="figure with K = 3, 4, 5 (caption only)",
+        quantity=over_cases(lambda case: case["gap_to_dnc"], max),
+        computes="(best value found − value of DNC)/value of DNC, the greatest over the cases",
+        expected=at_most(-BEATEN),
+        threshold="ours: a millionth is a thousand million times the rounding of either value",
+        origin="solved",
+        requires=(A_LOWER_POINT,),
+        charts=(("", "gap_to_dnc"),),
+        about="few",
+    ),
+    *culprit(NAME, "abstract"),
+    *prevalence(NAME, "width figure (caption only)"),
+    *head_claims(NAME, "experiments with a real network (caption only)"),
+)
+
+CHARTS = (
+    Chart("gap_to_dnc", "", "depth", says="Best value found relative to that of deep neural collapse, along depth"),
+    Chart("dnc_share", "", "dim", says="Share of starts of gradient descent that end in deep neural collapse"),
+    Chart("mean_rank", "", "dim", says="Rank of the best point before ReLU, averaged over layers, along width"),
+    Chart("mean_rank", "", "weight_decay", says="The same along weight decay"),
+    *HEAD_CHARTS,
+)
+
+SMOKE = LowRankConfig(
+    depths=(4,),
+    small_classes=(3,),
+    starts=2,
+    widths=(12, 40),
+    width_starts=2,
+    steps=600,
+    penalties=(4e-3,),
+    head=None,
+)
+DESK = LowRankConfig()
+PAPER = LowRankConfig()
+
+EXPERIMENT = register(
+    Experiment(
+        name=NAME,
+        title="Deep neural collapse against low-rank bias in deep ReLU features models",
+        citation="P. Súkeník, C. Lampert, M. Mondelli: Neural collapse versus low-rank bias: is deep neural collapse "
+        "really optimal? NeurIPS 37 (2024), arXiv 2405.14468",
+        configs={"smoke": SMOKE, "desk": DESK, "paper": PAPER},
+        seeds={"smoke": (0,), "desk": (0, 1, 2), "paper": (0, 1, 2)},
+        cost={"smoke": "seconds", "desk": "minutes", "paper": "not run by us"},
+        run=run,
+        cases=cases,
+        claims=CLAIMS,
+        charts=CHARTS,
+        glosses=GLOSSES | HEAD_GLOSSES,
+    )
+)
