@@ -74,3 +74,11 @@ def test_what_does_not_fit_is_refused(changes, why):
 def test_a_configuration_survives_json():
     config = Config(epochs=7, rate=1 / 3, widths=(1, 2, 3), limit=4, inner=Inner(0.25))
     assert from_plain(Config, json.loads(json.dumps(plain(config)))) == config
+
+
+def test_a_field_within_a_field_is_named_with_a_dot():
+    assert changed(Config(), {"inner.rate": "0.25", "epochs": 4}) == Config(epochs=4, inner=Inner(0.25))
+    with pytest.raises(ValueError, match="Inner has no field 'rat'; did you mean rate"):
+        changed(Config(), {"inner.rat": "1"})
+    with pytest.raises(ValueError, match=r"Config has no field 'epochs\.rate'"):
+        changed(Config(), {"epochs.rate": "1"})

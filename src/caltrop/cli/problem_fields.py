@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 
 def read_problem(name: str, arguments: Sequence[str]) -> Any:
@@ -33,10 +33,8 @@ def read_problem(name: str, arguments: Sequence[str]) -> Any:
     if missing:
         wanted = ", ".join(f"--{_dashed(field)}" for field in missing)
         raise ValueError(f"{name} needs {wanted}; its fields are {_listed(fields)}.")
-    try:
-        return kind(**given)
-    except TypeError as error:
-        raise ValueError(f"{name} cannot be made of {given}: {error}.") from error
+    hints = get_type_hints(kind)
+    return kind(**{field: _typed(field, value, _plain_kinds(hints[field])) for field, value in given.items()})
 
 
 def _given(arguments: Sequence[str]) -> dict[str, Any]:
@@ -77,6 +75,34 @@ def _read(text: str) -> Any:
     if dash and first.isdigit() and second.isdigit():
         return int(first), int(second)
     return text
+
+
+def _plain_kinds(hint: Any) -> set[type]:
+    """The types that a hint is made of: of `float | Sequence[float] | None` float and None's."""
+    inner = get_args(hint)
+    if not inner:
+        return {hint} if isinstance(hint, type) else set()
+    return set().union(*map(_plain_kinds, inner))
+
+
+def _typed(field: str, value: Any, kinds: set[type]) -> Any:
+    """The value as its field has it; whole numbers are numbers.
+
+    A field whose type is no plain one, such as a class of its own, gets the value as it is.
+    """
+    if not kinds & {int, float, bool, str}:
+        return value
+    if isinstance(value, tuple):
+        return tuple(_typed(field, one, kinds) for one in value)
+    if float in kinds and type(value) is int:
+        return float(value)
+    if type(value) not in kinds:
+        wanted = " or ".join(_KINDS[kind] for kind in (int, float, bool, str) if kind in kinds)
+        raise ValueError(f"--{_dashed(field)} {value} is not {wanted}.")
+    return value
+
+
+_KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}
 
 
 def _is_needed(field: dataclasses.Field[Any]) -> bool:

@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from caltrop.theory import Problem
 
 # what click passes through: the problem's own fields
-PASSED = {"allow_extra_args": True, "ignore_unknown_options": True}
+PASSED = {"ignore_unknown_options": True}
 
 
 def solve(
-    context: typer.Context,
     problem: Annotated[
         str | None, typer.Argument(metavar="PROBLEM", help="A problem's name; all are listed where none is given.")
+    ] = None,
+    fields: Annotated[
+        list[str] | None, typer.Argument(metavar="--FIELD VALUE ...", help="The problem's own fields.")
     ] = None,
     seeds: Annotated[
         list[int] | None,
@@ -62,7 +64,7 @@ def solve(
     if problem is None:
         print("\n".join(names()))
         return
-    model = read_problem(problem, context.args)
+    model = read_problem(problem, fields or [])
     chosen: Any = 8 if not seeds else seeds[0] if len(seeds) == 1 else tuple(seeds)
     found = solved(
         model,
@@ -91,6 +93,7 @@ def told_as(name: str, problem: Problem, found: Solution) -> dict[str, Any]:
         "lower_bound": max(problem.lower_bound, found.lower_bound),
         "families": {family: point.value for family, point in problem.families().items()},
         "zero_families": [family for family, point in problem.families().items() if point.is_zero],
+        "missing_families": _missing(problem),
         "solutions": solved["seeds"],
         "best": None if best is None else best.value,
         "is_zero": None if best is None else best.is_zero,
@@ -98,6 +101,17 @@ def told_as(name: str, problem: Problem, found: Solution) -> dict[str, Any]:
         "seconds": solved["seconds"],
         "certificate": None if certificate is None else certificate.as_dict(),
     }
+
+
+def _missing(problem: Problem) -> dict[str, str]:
+    """Families of its kind that do not exist at these sizes, and why."""
+    missing = {}
+    for family in getattr(problem, "family_names", ()):
+        try:
+            getattr(problem, "family")(family)  # noqa: B009 - the protocol does not promise it
+        except ValueError as error:
+            missing[family] = str(error).partition(": ")[2]
+    return missing
 
 
 def table(told: dict[str, Any]) -> str:
@@ -109,6 +123,7 @@ def table(told: dict[str, Any]) -> str:
     for family, value in told["families"].items():
         what = " (zero: beyond its threshold)" if family in told["zero_families"] else ""
         lines.append(_line(f"family {family}", f"{value:.12f}{what}"))
+    lines += [f"  no {family}: {why}" for family, why in told["missing_families"].items()]
     lines += ["", f"{'solver':<34}{'value':>22}  outcome, structure"]
     lines += _starts(told)
     if told["is_zero"]:

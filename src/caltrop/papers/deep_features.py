@@ -16,8 +16,7 @@ from torch import Tensor
 from caltrop.papers.experiment import Outcome
 from caltrop.papers.session import Session
 from caltrop.rows import Row
-from caltrop.solve.solution import Solution
-from caltrop.solve.solve import solve
+from caltrop.solve import Solution, solve
 from caltrop.theory import DeepUfmCrossEntropy, DeepUfmMse, Optimum, Params
 from caltrop.theory.fibres import fibre_dimension, published_fibre_dimensions
 
@@ -74,7 +73,9 @@ class FeaturesCase:
 
     def problem(self) -> DeepUfmMse | DeepUfmCrossEntropy:
         """The model."""
-        kind = {"squared_error": DeepUfmMse, "cross_entropy": DeepUfmCrossEntropy}[self.loss]
+        kinds: dict[str, type[DeepUfmMse | DeepUfmCrossEntropy]]
+        kinds = {"squared_error": DeepUfmMse, "cross_entropy": DeepUfmCrossEntropy}
+        kind = kinds[self.loss]
         return kind(
             num_classes=self.num_classes,
             dim=self.dim,
@@ -110,8 +111,8 @@ def run_features(case: FeaturesCase, session: Session) -> Outcome:
         seeds=range(first, first + case.starts),
         method=case.method or None,
         scale=case.init_scale,
-        **({"max_steps": case.steps} if case.steps else {}),
-        **({"step_size": case.step_size} if case.step_size else {}),
+        max_steps=case.steps or None,
+        step_size=case.step_size or None,
     )
     families = {name: _of_family(problem, name, found) for name, found in problem.families().items()}
     dnc = families[DNC[case.loss]]

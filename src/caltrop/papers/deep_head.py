@@ -22,7 +22,7 @@ from caltrop.papers.head_rows import HeadRows
 from caltrop.papers.images import balanced_images
 from caltrop.papers.session import Session
 from caltrop.papers.watching import WatchMemory
-from caltrop.rows import Row, Rows
+from caltrop.rows import Picture, Row, Rows
 from caltrop.theory import DeepUfmCrossEntropy, DeepUfmMse
 from caltrop.train import Objective, TrainConfig, Trained, log_spaced, squared_error, train
 from caltrop.train.objective import Loss
@@ -175,6 +175,7 @@ def run_deep_head(config: DeepHeadConfig, session: Session) -> Outcome:
         },
         clock="epoch",
         notes=(trained.phase.sentence(), told, *notes, *measured.notes),
+        pictures=_pictures(measured.pictures, called, config) if session.is_first else (),
         facts=_facts(config, images, session.seed),
     )
 
@@ -214,6 +215,12 @@ def _trained(
             memory=memory,
         )
     return trained, watch.seen, costs
+
+
+def _pictures(pictures: Iterable[Picture], called: dict[str, str], config: DeepHeadConfig) -> tuple[Picture, ...]:
+    """Those of the features and of what the last matrix is given; of every layer they would fill a page."""
+    named = [replace(picture, layer=called[picture.layer]) for picture in pictures]
+    return tuple(picture for picture in named if picture.layer in ("layer 1", f"layer {config.depth}"))
 
 
 def _closed_forms(config: DeepHeadConfig, num_classes: int, per_class: int) -> tuple[list[Row], float, str]:

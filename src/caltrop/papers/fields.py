@@ -13,14 +13,20 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 def changed(config: Any, changes: Mapping[str, Any]) -> Any:
     """The configuration with some fields changed; a text is read as the field's type ("0.01", "512 512", "true").
 
+    "head.epochs" is the field `epochs` of the configuration that the field `head` holds.
+
     Raises:
         ValueError: an unknown field (the nearest is offered), a value that is not of the field's type, or one
             that the configuration itself refuses.
     """
     hints = get_type_hints(type(config))
     known = [field.name for field in dataclasses.fields(config)]
-    read = {}
+    read: dict[str, Any] = {}
     for name, value in changes.items():
+        outer, dot, inner = name.partition(".")
+        if dot and dataclasses.is_dataclass(held := read.get(outer, getattr(config, outer, None))):
+            read[outer] = changed(held, {inner: value})
+            continue
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
             offer = f"did you mean {' or '.join(nearest)}?" if nearest else f"fields are {', '.join(known)}."

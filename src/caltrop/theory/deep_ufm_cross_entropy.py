@@ -35,6 +35,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -67,6 +68,7 @@ class DeepUfmCrossEntropy(DeepUnconstrained):
     families are the points where it is 0.
     """
 
+    family_names: ClassVar[tuple[str, ...]] = ("simplex", "pairs", "polygon", "hypercube")
     relu: bool = False
     label_smoothing: float = 0.0
 
@@ -181,7 +183,9 @@ class DeepUfmCrossEntropy(DeepUnconstrained):
     def _best(self, shape: LogitShape) -> tuple[float, float]:
         """The best scale of a shape, and its value."""
         cost = rectified_cost(shape, self.depth) if self._rectified else linear_cost(shape, self.depth)
-        return self._scaled(shape, cost)
+        scale, value = self._scaled(shape, cost)
+        # where it attains the bound the last digit must not put it below
+        return scale, max(value, self.lower_bound)
 
     def _point(self, shape: LogitShape, scale: float, value: float) -> Optimum:
         chain = self.class_means
@@ -225,7 +229,7 @@ class DeepUfmCrossEntropy(DeepUnconstrained):
         first = (log_coupling - math.log(steepest)) / (1 - power)
         last = (math.log((self._at_zero() - least) * power) - log_coupling) / power
         # outside of this exp leaves the floats
-        places = np.linspace(max(first, -600.0), max(min(last, 600.0), first, -600.0), _INTERVALS)
+        places = np.linspace(min(first, last), last, _INTERVALS).clip(-600, 600)
         # every slope gives a bound, this one the best
         slopes = np.exp((log_coupling + (power - 1) * places).clip(-690, 690))
         fits = np.array([self._one_layer(float(slope)).lower_bound for slope in slopes])

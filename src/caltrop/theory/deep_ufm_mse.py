@@ -28,6 +28,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float64
@@ -84,6 +85,7 @@ class DeepUfmMse(DeepUnconstrained):
     depth 1, for two balanced classes without bias (dim ≥ 2), and where the bound shows that it is zero; else None.
     """
 
+    family_names: ClassVar[tuple[str, ...]] = FAMILIES
     relu: bool = True
     graph: Sequence[tuple[int, int]] | None = None
 

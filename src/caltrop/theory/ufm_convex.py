@@ -4,7 +4,8 @@ $$\min_{W,H,b}\ \frac1N\sum_i\ell_{y_i}(WH_i+b)+\tfrac{\lambda_W}{2}\|W\|_F^2+\t
 
 Balanced factors of the logits $Z$ cost $c\|Z\|_*$, $c=\sqrt{\lambda_W\lambda_H}$: the problem is convex in $Z$ and has
 a dual (`duality`). Where classes are balanced and the loss treats them alike, averaging over permutations of the
-classes and over the samples of each leaves an optimum $Z=(xP+y(I-P))\otimes1_n$, $P=I-11^\top/K$, of singular values $|x|\sqrt n$ ($K-1$ times) and $|y|\sqrt n$: two numbers that minimise
+classes and over the samples of each leaves an optimum $Z=(xP+y(I-P))\otimes1_n$, $P=I-11^\top/K$, of singular values
+$|x|\sqrt n$ ($K-1$ times) and $|y|\sqrt n$: two numbers that minimise
 
 $$\ell_1\bigl(\tfrac{(K-1)x+y}K,\tfrac{y-x}K,\dots,\tfrac{y-x}K\bigr)+c\sqrt n\,\bigl((K-1)|x|+|y|\bigr),$$
 
