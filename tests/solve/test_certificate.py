@@ -11,9 +11,11 @@ import pytest
 import torch
 
 from caltrop.solve.certificate import certify
+from caltrop.solve.nuclear import solve_nuclear
 from caltrop.theory import DeepUfmCrossEntropy, DeepUfmMse, UfmCrossEntropy, UfmMse
 from caltrop.theory.optimum import Optimum
 from solve.points import best_scale, logit_point, pairs_shape, simplex_shape
+from theory.descent import descended
 
 SIZES = {"num_classes": 4, "dim": 6, "weight_decay": 0.003, "feature_decay": 0.002}
 OPTIMA = {
@@ -53,7 +55,7 @@ def test_an_optimum_is_certified_in_full(name):
 @pytest.mark.parametrize("bias", [False, True])
 def test_no_point_of_one_layer_lies_below_its_dual_bound(counts, bias):
     problem = UfmCrossEntropy(**SIZES, counts=counts, bias=bias)
-    best = min(_descended(problem, seed) for seed in range(2))
+    best = min(descended(problem, seed) for seed in range(2))
     for seed in range(5):
         found = certify(problem, problem.init(seed), curvature=False)
         # float64 L-BFGS stops within 1e-9 above the minimum, never below
@@ -62,10 +64,25 @@ def test_no_point_of_one_layer_lies_below_its_dual_bound(counts, bias):
         assert found.duality_gap > 0
 
 
-def _descended(problem, seed):
-    from theory.descent import descended
+@pytest.mark.parametrize("bias", [False, True])
+def test_unequal_classes_are_certified_where_no_closed_form_is(bias):
+    problem = UfmCrossEntropy(**SIZES, counts=(9, 4, 1, 1), bias=bias)
+    found = certify(problem, solve_nuclear(problem).params, tol=1e-8)
+    assert problem.optimal_value is None
+    assert abs(found.duality_gap) < 1e-12
+    assert found.lower_bound == found.value - found.duality_gap > problem.lower_bound + 1e-3
+    assert found.proves[0].startswith("global optimality")
 
-    return descended(problem, seed)
+
+def test_the_dual_bound_of_samples_that_differ_is_that_of_their_means():
+    problem = OPTIMA["cross-entropy"]
+    random = torch.Generator().manual_seed(0)
+    params = problem.optimum().params
+    noise = torch.randn(params["features"].shape, generator=random, dtype=torch.float64)
+    found = certify(problem, {**params, "features": params["features"] + 1e-6 * noise}, curvature=False)
+    # the bound moves as far as the means do, the value by its square
+    assert 0 < found.duality_gap < 1e-5
+    assert found.value - found.duality_gap <= problem.optimal_value
 
 
 def test_points_over_samples_and_over_class_means_are_one():

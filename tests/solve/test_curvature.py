@@ -191,6 +191,7 @@ def test_lanczos_finds_the_lowest_eigenvalue_of_the_dense_hessian(sizes):
     values = torch.linalg.eigvalsh(hessian(model.loss, params))
     found = loss_curvature(model.loss, params, residual=1e-15, dense=1)
     assert found.method == "lanczos"
+    assert found.cut < 1e-6
     assert found.smallest[0] == pytest.approx(float(values[0]), abs=1e-7 * float(values[-1]))
     assert (found.negative > 0) == (int((values < -1e-8).sum()) > 0)
     assert found.negative <= int((values < -found.cut).sum())

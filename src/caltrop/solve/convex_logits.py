@@ -54,7 +54,8 @@ class ConvexLogits:
         if not self.model.bias:
             return matrix
         along = self.roots / self.num_samples**0.5
-        return matrix - along @ (along.T @ matrix)
+        found: Tensor = matrix - along @ (along.T @ matrix)
+        return found
 
     def logits(self, matrix: Matrix, bias: Vector) -> Matrix:
         """Z + 1bᵀ of A and b."""

@@ -1,36 +1,43 @@
 r"""Newton's method for a chain with ReLU whose stationary points lie at kinks.
 
-Which pre-activations are 0 at the minimum is read off a point nearby; call them the set A. With a fixed slope for each
-of them the loss $f_s$ is smooth, and a stationary point has
+First ReLU is rounded ever less (`rounded`), each time followed by Newton's method with the whole Hessian, which is
+small once a point is reduced to what it uses (`reduction`). Then it is clear which pre-activations are 0 at the
+minimum; call them the set A. With a fixed slope for each of them the loss $f_s$ is smooth, and a stationary point has
 
 $$\nabla f_s(x)=0,\qquad p_a(x)=0\ \ (a\in A),\qquad s_a\in[0,1].$$
 
-The slopes are multipliers: $\partial_{s_a}\nabla f_s=B_a\nabla p_a$ where $p_a=0$, with $B_a$ the error that comes back
-to the unit. A Newton step is the shortest one that restores $p_A=0$, plus one within the tangent space, by conjugate
-gradients; then the slopes that cancel what is left. A slope that leaves [0, 1] leaves A; a unit that changes sign
-enters it. Units with nothing coming in and nothing going out are made exactly zero.
+The slopes are multipliers of $p_A=0$, since $\partial_{s_a}\nabla f_s=B_a\nabla p_a$ there, with $B_a$ the error that
+comes back to the unit. A step is the shortest one that restores $p_A=0$, plus Newton's within the tangent space, by
+conjugate gradients; then the slopes in [0, 1] that leave the least gradient (`kinks`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
+from caltrop.solve.curvature import hessian_products
 from caltrop.solve.kinks import kink_residual
 from caltrop.solve.landscape import ChainLandscape, Layout
+from caltrop.solve.reduction import Reduction
+from caltrop.solve.rounded import RoundedChain
 from caltrop.theory.chain import FEATURES, Chain
 from caltrop.theory.optimum import Params
 
-_STEPS, _INNER = 15, 400
-# slopes this far outside [0, 1] are not rounding
-_BEYOND = 1e-7
-# a unit whose weights are this share of the largest of its layer is on its way to zero
+# a unit whose weights are this share of the largest of its layer lives from rounding alone: it acts as a bias there
 _DYING = 5e-2
-# kinks of a polished point are zero to rounding
-_EXACT = 1e-12
+# ε as shares of a layer's largest pre-activation; kinks are what lies within so many of the last
+_SHARES = (1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7)
+_WITHIN = 100.0
+# Newton steps: for each ε, and at the kinks; products with the Hessian for each of the latter
+_ROUNDED_STEPS, _STEPS, _INNER = 20, 10, 400
+# kinks of a polished point are zero to rounding, or to that of a step
+_EXACT = (1e-12, 1e-9)
+
+_Linear = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,39 +50,93 @@ class AtKinks:
     is_polished: Tensor
 
 
-def polish_at_kinks(
-    landscape: ChainLandscape, points: Tensor, *, tol: float, skipped: Tensor, near: Sequence[float] = (1e-3, 1e-4, 1e-2)
-) -> AtKinks:
+def polish_at_kinks(landscape: ChainLandscape, points: Tensor, *, tol: float, skipped: Tensor) -> AtKinks:
     """Newton's method at the kinks of each point, one after the other.
 
-    A kink is what lies within a share of its layer's largest pre-activation; the shares `near` are tried in turn until a
-    point is stationary to `tol`. Rows that are `skipped`, or that find no better point, stay as they are; their residual
-    is the smallest gradient over the slopes at pre-activations that are zero to rounding.
+    A row is polished if it ends stationary to `tol`, and not above where it began by more than rounding. Rows that are
+    `skipped`, or do not, stay as they are; `residuals` is the smallest gradient over the slopes at pre-activations that
+    are zero to rounding, NaN where skipped.
     """
     points = points.clone()
     values, _ = landscape.slopes(points)
     residuals = torch.full_like(values, torch.nan)
     polished = torch.zeros(len(points), dtype=torch.bool)
-    for row in range(len(points)):
-        if bool(skipped[row]):
-            continue
-        chain = landscape.select(torch.tensor([row])).chain
-        chain = _single(chain)
+    for row in (~skipped).nonzero()[:, 0].tolist():
+        chain = _single(landscape.select(torch.tensor([row])).chain)
         layout = Layout(chain.shapes)
         before = layout.unpack(points[row])
-        for share in near:
-            found = _Kinked(chain, points[row], share, tol).descend()
-            value = float(chain.loss(layout.unpack(found)))
-            # rounding stops above the minimum, never below
-            if not value <= float(values[row]) + 1e-9:
-                continue
-            residual = kink_residual(chain, layout.unpack(found), tolerance=_EXACT, target=tol).residual
-            if residual <= tol:
-                points[row], values[row], residuals[row], polished[row] = found, value, residual, True
-                break
-        if not bool(polished[row]):
-            residuals[row] = kink_residual(chain, before, tolerance=_EXACT, target=tol).residual
+        after = _polished(chain, before, tol)
+        value = float(chain.loss(after))
+        # what was rounded stops above its minimum, never below
+        residual = _residual(chain, after, tol)
+        if residual <= tol and value <= float(values[row]) + 1e-9:
+            points[row], values[row], residuals[row], polished[row] = layout.pack(after), value, residual, True
+        else:
+            residuals[row] = _residual(chain, before, tol)
     return AtKinks(points, values, residuals, polished)
+
+
+def _residual(chain: Chain, params: Params, tol: float) -> float:
+    """The smallest gradient over the slopes at pre-activations that are zero to rounding."""
+    least = torch.inf
+    for tolerance in _EXACT:
+        least = min(least, kink_residual(chain, params, tolerance=tolerance, target=tol).residual)
+        if least <= tol:
+            break
+    return least
+
+
+def _polished(chain: Chain, params: Params, tol: float) -> Params:
+    if not all(float(params[name].abs().max()) > 0 for name in chain.factors):
+        return params
+    small = Reduction.of(chain, params, _DYING)
+    followed = _followed(small)
+    layout = Layout(small.chain.shapes)
+    return small.whole(layout.unpack(_Kinked(small.chain, followed, _WITHIN * _SHARES[-1], tol).descend()))
+
+
+def _followed(small: Reduction) -> Tensor:
+    """The minimum of the rounded chain as its rounding falls, near the reduced point."""
+    layout = Layout(small.chain.shapes)
+    point = layout.pack(small.params)
+    free = layout.pack(small.is_free).nonzero()[:, 0]
+    axes = torch.zeros(len(free), layout.size, dtype=torch.float64)
+    axes[torch.arange(len(free)), free] = 1
+    for share in _SHARES:
+        rounded = RoundedChain.of(small.chain, {name: v[None] for name, v in layout.unpack(point).items()}, share)
+        for _ in range(_ROUNDED_STEPS):
+            value, gradient = _value_and_gradient(rounded, layout, point)
+            slope = gradient[free]
+            if not bool(slope.isfinite().all()) or float(slope.abs().max()) <= 1e-12:
+                break
+            params = layout.unpack(point)
+            # a hundred copies at a time
+            rows = [hessian_products(rounded.loss, params, piece)[:, free] for piece in axes.split(100)]
+            hessian = torch.cat(rows)
+            step = _downhill((hessian + hessian.T) / 2, slope)
+            length, lower = 1.0, False
+            for _ in range(30):
+                moved = point.clone()
+                moved[free] += length * step
+                new, _ = _value_and_gradient(rounded, layout, moved)
+                lower = bool(new < value)
+                if lower:
+                    point = moved
+                    break
+                length /= 2
+            if not lower:
+                break
+    return point
+
+
+def _downhill(hessian: Tensor, slope: Tensor) -> Tensor:
+    """Newton's step with every curvature made positive; flat directions are left alone."""
+    factor, failed = torch.linalg.cholesky_ex(hessian + 1e-9 * torch.eye(len(slope), dtype=torch.float64))
+    if not int(failed):
+        return -torch.cholesky_solve(slope[:, None], factor)[:, 0]
+    curvatures, axes = torch.linalg.eigh(hessian)
+    sizes = curvatures.abs().clamp(min=1e-6)
+    return -axes @ ((axes.T @ slope) / sizes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +167,11 @@ class _Kinked:
     """One point, its kinks and the slopes there."""
 
     def __init__(self, chain: Chain, point: Tensor, share: float, tol: float) -> None:
-        self.chain, self.layout, self.share, self.tol = chain, Layout(chain.shapes), share, tol
-        self.point = self.layout.pack(_without_dying(chain, self.layout.unpack(point)))
+        self.chain, self.layout, self.point, self.share, self.tol = chain, Layout(chain.shapes), point, share, tol
         hidden = self._pre(self.chain, self.point)
         # a unit that is zero has no say, whatever its slope
         self.kinks = [(values.abs() <= share * values.abs().max()) & (values != 0).any(dim=0) for values in hidden]
-        self.slopes = [
-            torch.where(kink, 0.5, (values > 0).double()) for values, kink in zip(hidden, self.kinks, strict=True)
-        ]
+        self.slopes = [(values > 0).double() for values in hidden]
         self._choose_slopes()
 
     def descend(self) -> Tensor:
@@ -123,7 +181,7 @@ class _Kinked:
             residual = self._step()
             if residual < least:
                 best, least = self.point, residual
-            if residual <= self.tol / 10 or not residual < 1e6 * least:
+            if residual <= self.tol / 1e3 or not residual < 1e3 * least:
                 break
         return best
 
@@ -134,13 +192,14 @@ class _Kinked:
     def _sloped(self) -> SlopedChain:
         return SlopedChain(**{f.name: getattr(self.chain, f.name) for f in fields(Chain)}, slopes=tuple(self.slopes))
 
-    def _choose_slopes(self) -> None:
-        """The slopes that leave the smallest gradient at the point as it is."""
+    def _choose_slopes(self) -> float:
+        """The slopes that leave the smallest gradient at the point as it is, and its largest entry."""
         found = kink_residual(self.chain, self.layout.unpack(self.point), tolerance=self.share, starts=())
         chosen = [found.slopes[f"layer {layer}"] for layer in range(2, self.chain.depth + 1)]
         self.slopes = [
             torch.where(kink, new, old) for kink, new, old in zip(self.kinks, chosen, self.slopes, strict=True)
         ]
+        return found.residual
 
     def _step(self) -> float:
         """One Newton step in point and slopes; the largest gradient or kink that is left."""
@@ -175,35 +234,8 @@ class _Kinked:
         normal = -right.T @ ((left.T @ off) / strengths)
         along = _conjugate_gradients(product, tangent, -(slope + product(normal)))
         move = normal + along
-        self._advance(move)
-        return self._turn()
-
-    def _advance(self, move: Tensor) -> None:
-        """Go along a step up to the first unit that changes sign, which is a kink from then on."""
-        before = self._pre(self._sloped(), self.point)
-        after = self._pre(self._sloped(), self.point + move)
-        length = 1.0
-        shares = []
-        for old, new, kink in zip(before, after, self.kinks, strict=True):
-            turns = ~kink & (old * new < 0)
-            share = torch.where(turns, old / torch.where(turns, old - new, 1.0), torch.inf)
-            shares.append(share)
-            length = min(length, float(share.min()))
-        self.point = self.point + length * move
-        self.entered = [share <= length * (1 + 1e-9) for share in shares]
-        self.kinks = [kink | entered for kink, entered in zip(self.kinks, self.entered, strict=True)]
-
-    def _turn(self) -> float:
-        """Slopes that leave the smallest gradient; at a bound they leave the kinks if it is not zero. What is left."""
-        hidden = self._pre(self._sloped(), self.point)
-        found = kink_residual(self.chain, self.layout.unpack(self.point), tolerance=self.share, starts=())
-        for place, kink in enumerate(self.kinks):
-            chosen = found.slopes[f"layer {place + 2}"]
-            self.slopes[place] = torch.where(kink, chosen, (hidden[place] > 0).double())
-            at_bound = kink & ((chosen <= 0) | (chosen >= 1)) & ~self.entered[place]
-            if found.residual > self.tol:
-                self.kinks[place] = kink & ~at_bound
-        return found.residual
+        self.point = self.point + move
+        return self._choose_slopes()
 
 
 def _value_and_gradient(chain: Chain, layout: Layout, point: Tensor) -> tuple[Tensor, Tensor]:
@@ -214,7 +246,7 @@ def _value_and_gradient(chain: Chain, layout: Layout, point: Tensor) -> tuple[Te
     return loss.detach(), gradient
 
 
-def _conjugate_gradients(product, tangent, right_side: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+def _conjugate_gradients(product: _Linear, tangent: _Linear, right_side: Tensor) -> Tensor:
     """The shortest solution within a tangent space, until it is exact to 1e-12 or curvature is not positive."""
     solution = torch.zeros_like(right_side)
     residual = tangent(right_side)
@@ -233,15 +265,3 @@ def _conjugate_gradients(product, tangent, right_side: Tensor) -> Tensor:  # typ
         new = float(residual.square().sum())
         search, squares = residual + (new / squares) * search, new
     return solution
-
-
-def _without_dying(chain: Chain, params: Params) -> Params:
-    """Hidden units whose weights below and above nearly vanish, made exactly zero."""
-    params = {name: value.clone() for name, value in params.items()}
-    for place in range(1, chain.depth):
-        below, above = params[chain.factors[place]], params[chain.factors[place + 1]]
-        coming, going = below.norm(dim=1), above.norm(dim=0)
-        dying = (coming <= _DYING * coming.max()) & (going <= _DYING * going.max())
-        below[dying] = 0
-        above[:, dying] = 0
-    return params

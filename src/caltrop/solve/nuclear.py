@@ -27,6 +27,8 @@ from caltrop.theory.one_layer import OneLayer
 STEPS, ROUNDS = 60, 3
 # Within this share of the value a Newton step at least halves the gap, unless rounding is all that is left.
 NEAR = 1e-9
+# Rows of a factor below this share of the largest are 0.
+DUST = 1e-11
 # A Newton step is halved at most so often.
 HALVINGS = 12
 
@@ -158,7 +160,10 @@ def _solution(problem: OneLayer, best: _Best, iterations: int) -> NuclearSolutio
     split, model = best.split, problem.class_means
     kept = min(split.rank, problem.dim)
     left = split.left[:, :kept] / model.multiplicities.sqrt()[:, None]
-    params = problem.split(left, split.strengths[:kept], split.right[:kept].T)
+    params = {
+        name: _without_dust(factor)
+        for name, factor in problem.split(left, split.strengths[:kept], split.right[:kept].T).items()
+    }
     if problem.bias:
         params[BIAS] = best.bias.clone()
     return NuclearSolution(
@@ -170,3 +175,11 @@ def _solution(problem: OneLayer, best: _Best, iterations: int) -> NuclearSolutio
         fits=split.rank <= problem.dim,
         iterations=iterations,
     )
+
+
+def _without_dust(factor: Tensor) -> Tensor:
+    """A class that is given up has rows of 0, not of what singular vectors are rounded by."""
+    if factor.ndim < 2:
+        return factor
+    sizes = factor.norm(dim=1, keepdim=True)
+    return torch.where(sizes > DUST * sizes.max(), factor, torch.zeros_like(factor))
