@@ -88,6 +88,18 @@ def test_more_images_than_there_are_is_refused(per_class, test_per_class, messag
         images.balanced_subset(per_class, seed=0, test_per_class=test_per_class)
 
 
+def test_a_subset_holds_as_many_of_each_class_as_asked_for():
+    images = image_set([0] * 9 + [1] * 5 + [2] * 7, [0, 1, 2, 2])
+    subset = images.subset((6, 1, 3), seed=0, test_per_class=1)
+    assert subset.train_labels.bincount().tolist() == [6, 1, 3]
+    assert subset.test_labels.bincount().tolist() == [1, 1, 1]
+    assert torch.equal(images.subset((6, 1, 3), seed=0, test_per_class=1).train_inputs, subset.train_inputs)
+    with pytest.raises(ValueError, match="has 5 train images of class b, fewer than the 6 asked for"):
+        images.subset((6, 6, 3), seed=0, test_per_class=1)
+    with pytest.raises(ValueError, match="counts has 2 entries; give one for each of 3 classes"):
+        images.subset((6, 1), seed=0, test_per_class=1)
+
+
 def test_only_relabels_in_the_order_given():
     images = image_set([0, 1, 2, 3, 2], [3, 0])
     part = images.only((2, 0))

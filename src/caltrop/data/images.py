@@ -70,11 +70,23 @@ class ImageSet:
         Raises ValueError where a class has fewer.
         """
         random = np.random.default_rng(seed)
-        train = self._draw("train", self.train_labels, per_class, random)
+        train = self._draw("train", self.train_labels, (per_class,) * self.num_classes, random)
         if test_per_class is None:
             test = torch.arange(len(self.test_labels))
         else:
-            test = self._draw("test", self.test_labels, test_per_class, random)
+            test = self._draw("test", self.test_labels, (test_per_class,) * self.num_classes, random)
+        return self._picked(train, test)
+
+    def subset(self, counts: Sequence[int], seed: int, *, test_per_class: int) -> ImageSet:
+        """`counts[k]` training images of class k, and as many test images of every class, drawn without repetition.
+
+        Always the same for a seed. Raises ValueError where a class has fewer, or counts are not one for each class.
+        """
+        if len(counts) != self.num_classes:
+            raise ValueError(f"counts has {len(counts)} entries; give one for each of {self.num_classes} classes.")
+        random = np.random.default_rng(seed)
+        train = self._draw("train", self.train_labels, counts, random)
+        test = self._draw("test", self.test_labels, (test_per_class,) * self.num_classes, random)
         return self._picked(train, test)
 
     def only(self, classes: Sequence[int]) -> ImageSet:
@@ -103,13 +115,13 @@ class ImageSet:
         )
 
     def _draw(
-        self, part: str, labels: Int64[Tensor, "samples"], per_class: int, random: np.random.Generator
+        self, part: str, labels: Int64[Tensor, "samples"], counts: Sequence[int], random: np.random.Generator
     ) -> Int64[Tensor, "chosen"]:
-        if per_class < 1:
-            raise ValueError(f"{per_class} {part} images per class is impossible; give 1 or more.")
         numbers = labels.numpy()
         chosen = []
-        for label, name in enumerate(self.class_names):
+        for label, (name, per_class) in enumerate(zip(self.class_names, counts, strict=True)):
+            if per_class < 1:
+                raise ValueError(f"{per_class} {part} images per class is impossible; give 1 or more.")
             of_class = np.flatnonzero(numbers == label)
             if len(of_class) < per_class:
                 raise ValueError(
