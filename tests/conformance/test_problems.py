@@ -42,6 +42,14 @@ KNOWN = {
         {"num_classes": 2, "per_class": 2, "dim": 1, "weight_decay": 5e-3, "feature_decay": 5e-3},
         {"num_classes": 5, "per_class": 2, "dim": 2, "weight_decay": 5e-3, "feature_decay": 5e-3, "bias": True},
     ],
+    "deep-ufm-cross-entropy": [
+        {"num_classes": 4, "depth": 1, "dim": 3, "weight_decay": 1e-2, "feature_decay": 2e-3, "per_class": 2},
+        {"num_classes": 4, "depth": 1, "dim": 5, "weight_decay": (5e-3,), "feature_decay": 5e-3}
+        | {"relu": True, "label_smoothing": 0.1},
+        {"num_classes": 2, "depth": 2, "dim": 5, "weight_decay": 1e-3, "feature_decay": 1e-3},
+        {"num_classes": 2, "depth": 2, "dim": 3, "weight_decay": (1e-3, 2e-3), "feature_decay": 1e-3}
+        | {"per_class": 2, "bias": True, "label_smoothing": 0.05},
+    ],
     "deep-ufm-mse": [
         {"num_classes": 3, "depth": 2, "dim": 6, "weight_decay": 2e-3, "feature_decay": 1e-3, "relu": False},
         {"num_classes": 3, "depth": 3, "dim": 8, "weight_decay": (1e-3, 2e-3, 1e-3), "feature_decay": 1e-3}
@@ -71,6 +79,11 @@ ZERO = {
         {"num_classes": 4, "per_class": 5, "dim": 2, "weight_decay": 0.2, "feature_decay": 0.1},
         {"num_classes": 4, "per_class": 5, "dim": 2, "weight_decay": 0.2, "feature_decay": 0.1, "bias": True},
     ],
+    "deep-ufm-cross-entropy": [
+        {"num_classes": 4, "depth": 3, "dim": 5, "weight_decay": 0.5, "feature_decay": 0.5, "relu": True},
+        {"num_classes": 3, "depth": 2, "dim": 3, "weight_decay": (0.5, 0.7), "feature_decay": 0.4, "bias": True},
+        {"num_classes": 3, "depth": 1, "dim": 3, "weight_decay": 0.4, "feature_decay": 0.4},
+    ],
     "deep-ufm-mse": [
         {"num_classes": 2, "depth": 3, "dim": 5, "weight_decay": 0.2, "feature_decay": 0.1, "per_class": 2},
         {"num_classes": 4, "depth": 3, "dim": 5, "weight_decay": 0.2, "feature_decay": 0.2, "per_class": 2},
@@ -91,6 +104,10 @@ UNKNOWN = {
 UNKNOWN["deep-ufm-mse"] = [
     {"num_classes": 3, "depth": 3, "dim": 5, "weight_decay": 2e-3, "feature_decay": 1e-3, "counts": (1, 2, 4), **more}
     for more in ({}, {"bias": True}, {"dim": 1})
+]
+UNKNOWN["deep-ufm-cross-entropy"] = [
+    {"num_classes": 3, "depth": 3, "dim": 5, "weight_decay": 2e-3, "feature_decay": 1e-3, "counts": (1, 2, 4), **more}
+    for more in ({}, {"bias": True}, {"dim": 1}, {"relu": True})
 ]
 UNKNOWN["ufm-cross-entropy"].append({"num_classes": 5, "dim": 2, "weight_decay": 1e-2, "feature_decay": 4e-3})
 

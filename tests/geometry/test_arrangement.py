@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis.strategies import integers, sampled_from
 
-from caltrop.geometry import Structure, name_arrangement, shapes_of, structure_counts
+from caltrop.geometry import Structure, deviation_from, name_arrangement, shapes_of, structure_counts
 from caltrop.geometry.arrangement import twins
 
 approx = pytest.approx
@@ -311,6 +311,26 @@ def test_the_sign_of_logits_matters(sign):
     for number, name in [(5, "simplex"), (6, "pairs"), (7, "polygon"), (9, "product 3x3")]:
         found = name_arrangement(sign * shape_of(number, name).of((1.0,)))
         assert (found.name == name) is (sign == 1)
+
+
+@pytest.mark.parametrize(
+    "blocks", [[simplex(4), [[-1.0]]], [-simplex(4), np.eye(1)], [simplex(4), -pair(0.3)], [-np.eye(3)]], ids=str
+)
+def test_a_part_of_the_wrong_sign_has_no_name(blocks):
+    assert not name_arrangement(joined(*map(np.asarray, blocks))).is_known
+
+
+def test_classes_that_drift_in_small_steps_are_not_alike():
+    """Neighbours differ by less than the tolerance, the first and the last by ten times as much."""
+    part = simplex(12)
+    drift = np.diag(np.linspace(0, 0.012, 12)) * np.linalg.norm(part)
+    assert name_arrangement(joined(part, pair(5.0))).name == "simplex of 12 + 1 pair"
+    assert name_arrangement(joined(part + drift, pair(5.0))).name == "unknown of 12, rank 12 + 1 pair"
+
+
+def test_a_deviation_is_from_a_positive_multiple():
+    assert deviation_from(3 * simplex(4), simplex(4)) == approx(0, abs=1e-15)
+    assert deviation_from(-simplex(4), simplex(4)) == 1
 
 
 def test_nothing_is_zero_and_nothing_is_not_a_number():

@@ -11,7 +11,7 @@ from torch import nn
 
 from caltrop.data import Batches
 from caltrop.models import DeepHead, with_deep_head
-from caltrop.papers.deep_head import DeepHeadConfig, run_deep_head
+from caltrop.papers.deep_head import CROSS_ENTROPY, SQUARED_ERROR, DeepHeadConfig, run_deep_head, smoke
 from caltrop.papers.head_rows import HeadRows
 from caltrop.papers.session import Session, TimedCheckpoint
 from caltrop.record import Checkpoint
@@ -90,6 +90,7 @@ def test_layers_are_those_of_the_features_model(kind):
         assert found == pytest.approx(spectrum, rel=1e-10, abs=1e-14)
 
 
+@pytest.mark.slow
 def test_with_free_features_training_ends_at_a_balanced_point_above_the_lower_bound():
     # two classes without ReLU: the closed form is the global optimum, so that training must end there
     config = replace(TINY, depth=2, weight_decay=0.02)
@@ -130,10 +131,19 @@ def test_collapse_of_squared_error_solves_its_scalar_equation():
     assert _closed_forms(config, 10, 500)[1] == pytest.approx((1 - x) * (1 + 4 * x) / 2, rel=1e-12)
 
 
+@pytest.mark.parametrize("config", [CROSS_ENTROPY, SQUARED_ERROR, smoke(CROSS_ENTROPY), smoke(SQUARED_ERROR)])
+def test_the_recipes_last_five_weight_decay_times(config):
+    classes = 10
+    steps = -(-classes * config.per_class // config.batch_size)
+    assert config.training(0).weight_decay_time(config.epochs, steps) >= 5
+    assert config.objective(config.per_class).feature_decay * config.per_class == pytest.approx(0.005, rel=1e-15)
+
+
 def run(config, checkpoint=None, seed=1):
     return run_deep_head(config, Session(seed, TimedCheckpoint(checkpoint), progress=False))
 
 
+@pytest.mark.slow
 def test_a_run_says_of_every_layer_and_epoch_what_claims_ask_for(kind):
     outcome = run(replace(TINY, **kind))
     rows = Rows.of(outcome.rows).where(origin="trained", split="train", seed=1)
@@ -143,8 +153,9 @@ def test_a_run_says_of_every_layer_and_epoch_what_claims_ask_for(kind):
         here = rows.where(step=step)
         for measure in ("penalised_loss", "loss_over_dnc", "low_rank_share", "training_error", "weight_decay_time"):
             assert len(here.where(measure=measure, layer="")) == 1, (measure, step)
-        ranks = [here.where(measure="means_rank", layer=layer).last() for layer in layers]
-        assert here.where(measure="low_rank_share").last() == sum(rank < 9 for rank in ranks) / depth
+        for share, rank_of in (("low_rank_share", "means_rank_visible"), ("vanished_rank_share", "means_rank")):
+            ranks = [here.where(measure=rank_of, layer=layer).last() for layer in layers]
+            assert here.where(measure=share).last() == sum(rank < 9 for rank in ranks) / depth
     assert {"training_error", "weight_decay_time", "contradictory_share", "balance_gap"} <= set(outcome.conditions)
     closed = Rows.of(outcome.rows).where(origin="closed form", measure="penalised_loss")
     ratio = rows.where(measure="penalised_loss").last() / closed.last()
@@ -165,6 +176,7 @@ class Stopping(Checkpoint):
             raise Stopped
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_with_the_same_rows(tmp_path):
     config = replace(TINY, loss="squared_error", depth=2, relu=True)
     with pytest.raises(Stopped):

@@ -89,7 +89,9 @@ def test_a_seed_that_diverges_stops_at_its_last_finite_point_and_leaves_the_othe
 
 
 def test_a_seed_that_is_stationary_stops():
-    path = descend(landscape_of(Seesaw(0.25)), starts(Seesaw(0.25), range(4), 1.0), steps=10_000, step_size=0.1, tol=1e-8)
+    path = descend(
+        landscape_of(Seesaw(0.25)), starts(Seesaw(0.25), range(4), 1.0), steps=10_000, step_size=0.1, tol=1e-8
+    )
     assert bool((path.slopes[-1] <= 1e-8).all())
     assert int(path.steps.max()) < 10_000
     assert path.values[-1].tolist() == pytest.approx([Seesaw(0.25).optimal_value] * 4, abs=1e-13)

@@ -48,7 +48,9 @@ def test_slopes_are_those_of_the_value(problem):
 def test_a_features_model_over_class_means_has_the_gradient_that_autograd_finds_over_samples():
     problem = by_class()
     landscape, points = landscape_of(problem), starts(problem, (2,), 1.0)
-    lifted = {name: value.clone().requires_grad_() for name, value in problem.lift(landscape.layout.unpack(points)).items()}
+    lifted = {
+        name: value.clone().requires_grad_() for name, value in problem.lift(landscape.layout.unpack(points)).items()
+    }
     problem.loss(lifted).sum().backward()
     gradient = landscape.layout.unpack(landscape.slopes(points)[1])
     per_class = torch.zeros(4, 5, dtype=torch.float64).index_add_(0, problem.labels, lifted["features"].grad[0])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 
-from caltrop.solve.landscape import grid_landscape, landscape_of, starts
+from caltrop.solve.landscape import Layout, grid_landscape, landscape_of, starts
 from caltrop.solve.lbfgs import lbfgs
 from caltrop.solve.newton import hessian_products, newton
 from caltrop.theory import DeepUfmCrossEntropy, DeepUfmMse, UfmCrossEntropy
@@ -20,7 +22,9 @@ def test_hessian_products_are_differences_of_gradients():
     step = 1e-6
     above, below = (landscape.slopes(points + sign * step * directions)[1] for sign in (1, -1))
     # second differences of terms of order 1: rounding 1e-16/1e-6
-    assert torch.allclose(hessian_products(landscape, points, directions), (above - below) / (2 * step), rtol=0, atol=1e-8)
+    assert torch.allclose(
+        hessian_products(landscape, points, directions), (above - below) / (2 * step), rtol=0, atol=1e-8
+    )
 
 
 @pytest.mark.parametrize("problem", [DeepUfmCrossEntropy(**DEEP), UfmCrossEntropy(
@@ -39,7 +43,11 @@ def test_rows_have_their_own_penalties():
     grid = grid_landscape(problems, 2)
     points = starts(problems[0], range(2), 1.0).repeat(2, 1)
     near = lbfgs(grid, points, steps=500, tol=1e-6)
+    # a row that is done leaves the others their own
+    near.points[0] = newton(landscape_of(problems[0]), near.points[:1], tol=1e-13).points[0]
     found = newton(grid, near.points, tol=1e-13)
+    assert found.steps[0] == 0
+    assert bool((found.steps[1:] > 0).all())
     for place, problem in enumerate(problems):
         slopes = landscape_of(problem).slopes(found.points[2 * place : 2 * place + 2])[1]
         assert float(slopes.abs().max()) <= 1e-12
@@ -53,6 +61,31 @@ def test_a_value_is_never_raised_to_lower_a_gradient():
     found = newton(landscape, points, tol=1e-13)
     assert bool((found.values <= before * (1 + 1e-12)).all())
     assert torch.allclose(landscape.slopes(found.points)[0], found.values, rtol=1e-14, atol=0)
+
+
+@dataclass(frozen=True)
+class Dip:
+    """Σ 1 − exp(−x²/2): a full Newton step from beyond 0.8 lands on the plateau, where the gradient is small."""
+
+    layout = Layout({"x": (1,)})
+
+    def values(self, points):
+        return (1 - torch.exp(-points.square() / 2)).sum(-1)
+
+    def slopes(self, points):
+        return self.values(points), points * torch.exp(-points.square() / 2)
+
+    def outputs(self, points):
+        return points
+
+    def select(self, rows):
+        return self
+
+
+def test_a_smaller_gradient_higher_up_is_refused():
+    start = torch.tensor([[0.9], [0.3]], dtype=torch.float64)
+    found = newton(Dip(), start, tol=1e-12)
+    assert bool((found.points.abs() <= 1e-12).all())
 
 
 def test_a_point_that_is_not_finite_stays():

@@ -34,9 +34,11 @@ def test_balanced_closed_forms_are_found_by_the_dual_alone(name, num_classes, pe
     size = {"num_classes": num_classes, "dim": num_classes, "per_class": per_class, "bias": bias}
     problem = UfmConvex(**size, weight_decay=10**penalty, feature_decay=10**penalty, criterion=name)
     found = solve_nuclear(problem)
-    assert found.value == pytest.approx(problem.optimal_value, rel=1e-11)
+    assert found.value == pytest.approx(problem.optimal_value, rel=1e-12)
     logits = found.params["features"] @ found.params["weights"].T + found.params.get("bias", 0)
-    assert dual_bound(problem.class_means, logits) == pytest.approx(problem.optimal_value, rel=1e-7)
+    # the problem's own bound is not asked; slopes of order c are differences of numbers of order 1
+    rounding = 1e-13 * math.sqrt(per_class) / (num_classes * per_class * problem.coupling)
+    assert dual_bound(problem.class_means, logits) == pytest.approx(problem.optimal_value, rel=max(2e-12, rounding))
 
 
 @settings(max_examples=60)
@@ -53,7 +55,7 @@ def test_any_counts_and_losses_are_solved_to_a_gap_near_the_rounding(name, count
     )
     found = solve_nuclear(problem)
     # slopes that are differences of numbers of order 1 are rounded by that, and measured against c in the bound
-    rounding = 1e-14 * math.sqrt(max(counts)) / (sum(counts) * problem.coupling)
+    rounding = 1e-13 * math.sqrt(max(counts)) / (sum(counts) * problem.coupling)
     assert -1e-14 <= found.relative_gap < max(1e-12, rounding)
     assert float(problem.loss(problem.lift(found.params))) == pytest.approx(found.value, rel=1e-13)
 
@@ -171,9 +173,19 @@ def test_a_loss_of_one_s_own_is_solved_and_certified(fit, bias):
     assert -1e-14 < found.relative_gap < 1e-10
 
 
+def test_where_divide_and_conquer_gives_up_another_decomposition_is_taken(monkeypatch):
+    # as LAPACK does at large clusters of equal singular values, of 30 and 30 classes for example
+    expected = solve_nuclear(cross_entropy((7, 7, 2, 2), 1e-3))
+
+    def failing(matrix):
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    monkeypatch.setattr(np.linalg, "svd", failing)
+    assert solve_nuclear(cross_entropy((7, 7, 2, 2), 1e-3)).value == pytest.approx(expected.value, rel=1e-13)
+
+
 def test_many_classes_of_two_sizes_are_solved():
-    # singular values in two large clusters, at which LAPACK's divide and conquer may give up
-    found = solve_nuclear(cross_entropy((1,) * 30 + (20,) * 30, 1e-5, bias=True), tol=1e-15)
+    found = solve_nuclear(cross_entropy((1,) * 30 + (20,) * 30, 1e-5, bias=True))
     assert -1e-14 < found.relative_gap < 1e-12
 
 

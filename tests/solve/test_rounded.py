@@ -46,7 +46,10 @@ def test_less_rounding_is_nearer_to_the_chain_itself():
     problem = PROBLEMS[1]
     landscape, points = landscape_of(problem), starts(problem, range(2), 1.0)
     exact = landscape.values(points)
-    away = [(RoundedLandscape.of(landscape, points, share).values(points) - exact).abs().max() for share in (1e-2, 1e-4, 1e-6)]
+    away = [
+        (RoundedLandscape.of(landscape, points, share).values(points) - exact).abs().max()
+        for share in (1e-2, 1e-4, 1e-6)
+    ]
     assert away[0] > 10 * away[1] > 100 * away[2] > 0
 
 

@@ -37,7 +37,11 @@ def test_every_method_reaches_a_closed_form(problem, method):
 
 @pytest.mark.parametrize(
     "problem",
-    [UfmCrossEntropy(**SMALL, counts=(1, 2, 5, 9)), UfmCrossEntropy(**SMALL, counts=(1, 2, 5, 9), bias=True), UfmConvex(**SMALL)],
+    [
+        UfmCrossEntropy(**SMALL, counts=(1, 2, 5, 9)),
+        UfmCrossEntropy(**SMALL, counts=(1, 2, 5, 9), bias=True),
+        UfmConvex(**SMALL),
+    ],
 )
 def test_without_a_closed_form_the_convex_value_is_the_bound_and_what_random_starts_reach(problem):
     convex, started = ct.solve(problem), ct.solve(problem, seeds=3, method="lbfgs")
@@ -132,7 +136,8 @@ def test_steps_that_run_out_are_said():
 def test_the_trajectory_is_that_of_gradient_descent_before_its_polish():
     problem = DeepUfmCrossEntropy(**DEEP)
     raw, polished = (
-        ct.solve(problem, seeds=2, method="gradient-descent", max_steps=1_000, polish=polish) for polish in (False, True)
+        ct.solve(problem, seeds=2, method="gradient-descent", max_steps=1_000, polish=polish)
+        for polish in (False, True)
     )
     assert torch.equal(raw.trajectory.values, polished.trajectory.values)
     assert torch.allclose(raw.values, raw.trajectory.values[-1], rtol=1e-14, atol=0)
@@ -171,7 +176,9 @@ def test_of_equal_values_the_most_stationary_seed_is_the_best():
 
 
 def test_a_solution_writes_itself_as_strict_json():
-    found = ct.solve(DeepUfmMse(**{**DEEP, "relu": False}), seeds=2, method="gradient-descent", step_size=50.0, max_steps=50)
+    found = ct.solve(
+        DeepUfmMse(**{**DEEP, "relu": False}), seeds=2, method="gradient-descent", step_size=50.0, max_steps=50
+    )
     written = json.loads(to_json(found.as_dict()))
     assert [one["outcome"] for one in written["seeds"]] == ["diverged", "diverged"]
     assert written["seeds"][0]["value"] is None

@@ -292,6 +292,26 @@ class Other:
     def families(self): ...
 
 
+def test_a_shift_of_the_features_is_no_structure_where_a_bias_takes_it_up():
+    problem = UfmMse(num_classes=4, dim=6, bias=True, **DECAYS)
+    params = problem.optimum().params
+    shifted = {**params, "features": params["features"] + torch.arange(6, dtype=torch.float64)}
+    assert name_structure(problem, shifted).name == "dnc"
+
+
+@pytest.mark.parametrize("problem", [mse(6, 2), entropy(6, 2, relu=True)], ids=["squared error", "cross-entropy"])
+def test_collapse_behind_the_last_relu_of_a_low_rank_before_it_is_not_deep(problem):
+    """Six edges of a tetrahedron, I − P has rank 3 and ReLU leaves I."""
+    opposite = torch.eye(6, dtype=torch.float64).flip(0)
+    corner = torch.eye(6, problem.dim, dtype=torch.float64)
+    params = {"features": corner, "weights": corner}
+    params["weights_1"] = corner.T @ (torch.eye(6, dtype=torch.float64) - opposite) @ corner
+    assert torch.equal(problem.class_means.layers(params)["layer 2"], corner)
+    assert name_structure(problem, params).name == "unknown, rank 3"
+    params["weights_1"] = corner.T @ corner
+    assert name_structure(problem, params).is_dnc
+
+
 def test_what_is_not_finite_or_has_no_class_logits_is_said_so():
     problem = entropy(4, 2)
     params = of_class_means(problem, "simplex")

@@ -222,7 +222,7 @@ def drawn(classes, depth, decay, bias, smoothing, even, seed, relu=False):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(**KINDS)
 def test_no_logits_with_the_least_penalties_they_can_have_lie_below_the_bound(
     classes, depth, decay, bias, smoothing, even, seed, size
@@ -276,6 +276,13 @@ def test_the_bound_of_unequal_counts_is_that_of_equal_ones_where_they_are_equal(
     assert one_layer <= bound * (1 + 1e-14)
     # lines at 256 places, where the scalar problem has the best of all lines
     assert one_layer == pytest.approx(bound, rel=1e-2)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_bound_of_unequal_counts_is_the_loss_of_zero_under_strong_penalties(bias):
+    problem = deep(num_classes=3, counts=(1, 2, 5), weight_decay=0.6, feature_decay=0.6, bias=bias)
+    entropy = -sum(share * math.log(share) for share in (1 / 8, 2 / 8, 5 / 8))
+    assert problem.lower_bound == pytest.approx(entropy if bias else math.log(3), rel=1e-14)
 
 
 def test_the_bound_of_unequal_counts_survives_numbers_beyond_floats():

@@ -52,7 +52,7 @@ def test_no_random_point_lies_below_the_bound_of_another(name, counts, bias, pen
 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("name", sorted(LOSSES))
-def test_factors_that_descent_finds_lie_above_every_bound_and_near_the_bound_of_their_own_logits(name, bias):
+def test_factors_that_descent_finds_lie_above_every_bound(name, bias):
     problem = UfmConvex(
         criterion=name, num_classes=3, dim=4, weight_decay=0.02, feature_decay=0.01, counts=(5, 1, 2), bias=bias
     )

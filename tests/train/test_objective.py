@@ -77,6 +77,25 @@ def test_a_step_of_the_whole_set_follows_the_gradient_of_fit_and_penalties():
         torch.testing.assert_close(parameter, start - 0.3 * start.grad, rtol=1e-12, atol=1e-14)
 
 
+def test_an_epoch_of_batches_is_the_loop_written_out_with_its_penalties():
+    model, other = deep_network().double(), deep_network().double()
+    part = loaders()["train"]
+    inputs, labels = part.inputs.double(), part.labels
+    config = TrainConfig(epochs=1, batch_size=24, learning_rate=0.1, momentum=0.0, weight_decay=0.02, cuts=(), seed=4)
+    train(model, {"train": Batches(inputs, labels, 64)}, config, objective=PENALISED, progress=False)
+    for rows, classes in Batches(inputs, labels, 24, shuffle_seed=4):  # the last one has 16 samples
+        features = other.backbone(rows)
+        fit = ((other.head(features) - torch.eye(4, dtype=rows.dtype)[classes]) ** 2).sum(dim=1).mean() / 2
+        weights = sum((parameter**2).sum() for parameter in other.head.parameters())
+        ridge = 64 * PENALISED.feature_decay * (features**2).sum(dim=1).mean()
+        gradients = torch.autograd.grad(fit + 0.02 / 2 * weights + ridge / 2, list(other.parameters()))
+        with torch.no_grad():
+            for parameter, gradient in zip(other.parameters(), gradients, strict=True):
+                parameter -= 0.1 * gradient
+    for found, expected in zip(model.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+
+
 def test_equal_batches_share_the_penalised_loss_of_the_whole_set():
     model = deep_network().double()
     part = loaders()["train"]

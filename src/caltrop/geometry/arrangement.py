@@ -262,8 +262,6 @@ def _blocks(matrix: Matrix, classes: Sequence[int], tol: float, cut: float) -> _
         inside = matrix[here]
         shape = simplex_shape(len(group))
         length = float((inside * shape).sum()) / max(1, len(group) - 1)
-        if length < -tol * norm:
-            return None
         merged = length <= tol * norm
         name = "single" if len(group) == 1 else "merged" if merged else "simplex"
         order = tuple(classes[member] for member in group)

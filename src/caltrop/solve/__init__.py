@@ -7,11 +7,12 @@ from typing import Any
 
 from caltrop.solve.certificate import Certificate, certify
 from caltrop.solve.curvature import Curvature
+from caltrop.solve.imbalance import Imbalance, ImbalanceCurve, ImbalancePoint, imbalance_curve, merging_count
 from caltrop.solve.nuclear import NuclearSolution, solve_nuclear
 from caltrop.solve.outcomes import MEANINGS, OUTCOMES
 from caltrop.solve.solution import Solution, Trajectory
 from caltrop.solve.solve import METHODS, solve, solve_grid
-from caltrop.solve.structure import Structure, name_structure
+from caltrop.solve.structure import Structure, name_structure, name_structures
 
 __all__ = [
     "MEANINGS",
@@ -19,12 +20,18 @@ __all__ = [
     "OUTCOMES",
     "Certificate",
     "Curvature",
+    "Imbalance",
+    "ImbalanceCurve",
+    "ImbalancePoint",
     "NuclearSolution",
     "Solution",
     "Structure",
     "Trajectory",
     "certify",
+    "imbalance_curve",
+    "merging_count",
     "name_structure",
+    "name_structures",
     "solve",
     "solve_grid",
     "solve_nuclear",

@@ -22,6 +22,7 @@ from torch import Tensor
 from caltrop.solve.curvature import hessian_products
 from caltrop.solve.kinks import kink_residual
 from caltrop.solve.landscape import ChainLandscape, Layout
+from caltrop.solve.newton import newton
 from caltrop.solve.reduction import Reduction
 from caltrop.solve.rounded import RoundedChain
 from caltrop.theory.chain import FEATURES, Chain
@@ -30,10 +31,12 @@ from caltrop.theory.optimum import Params
 # a unit whose weights are this share of the largest of its layer lives from rounding alone: it acts as a bias there
 _DYING = 5e-2
 # ε as shares of a layer's largest pre-activation; kinks are what lies within so many of the last
-_SHARES = (1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7)
+_SHARES = (3e-5, 3e-6, 3e-7)
 _WITHIN = 100.0
 # Newton steps: for each ε, and at the kinks; products with the Hessian for each of the latter
 _ROUNDED_STEPS, _STEPS, _INNER = 20, 10, 400
+# a point that uses more parameters than this has not settled, and its Hessian would take long
+_MOST = 1_000
 # kinks of a polished point are zero to rounding, or to that of a step
 _EXACT = (1e-12, 1e-9)
 
@@ -61,7 +64,14 @@ def polish_at_kinks(landscape: ChainLandscape, points: Tensor, *, tol: float, sk
     values, _ = landscape.slopes(points)
     residuals = torch.full_like(values, torch.nan)
     polished = torch.zeros(len(points), dtype=torch.bool)
-    for row in (~skipped).nonzero()[:, 0].tolist():
+    tried = (~skipped).nonzero()[:, 0]
+    # where no kink is in the way, Newton's method itself is enough, and all rows go together
+    plain = newton(landscape.select(tried), points[tried], tol=tol * 1e-3)
+    for place, row in enumerate(tried.tolist()):
+        if float(plain.slopes[place]) <= tol:
+            points[row], values[row], residuals[row] = plain.points[place], plain.values[place], plain.slopes[place]
+            polished[row] = True
+            continue
         chain = _single(landscape.select(torch.tensor([row])).chain)
         layout = Layout(chain.shapes)
         before = layout.unpack(points[row])
@@ -90,6 +100,8 @@ def _polished(chain: Chain, params: Params, tol: float) -> Params:
     if not all(float(params[name].abs().max()) > 0 for name in chain.factors):
         return params
     small = Reduction.of(chain, params, _DYING)
+    if sum(int(free.sum()) for free in small.is_free.values()) > _MOST:
+        return params
     followed = _followed(small)
     layout = Layout(small.chain.shapes)
     return small.whole(layout.unpack(_Kinked(small.chain, followed, _WITHIN * _SHARES[-1], tol).descend()))
@@ -111,7 +123,7 @@ def _followed(small: Reduction) -> Tensor:
                 break
             params = layout.unpack(point)
             # a hundred copies at a time
-            rows = [hessian_products(rounded.loss, params, piece)[:, free] for piece in axes.split(100)]
+            rows = [hessian_products(rounded.loss, params, piece)[:, free] for piece in torch.split(axes, 100)]
             hessian = torch.cat(rows)
             step = _downhill((hessian + hessian.T) / 2, slope)
             length, lower = 1.0, False
@@ -133,10 +145,11 @@ def _downhill(hessian: Tensor, slope: Tensor) -> Tensor:
     """Newton's step with every curvature made positive; flat directions are left alone."""
     factor, failed = torch.linalg.cholesky_ex(hessian + 1e-9 * torch.eye(len(slope), dtype=torch.float64))
     if not int(failed):
-        return -torch.cholesky_solve(slope[:, None], factor)[:, 0]
+        solved: Tensor = torch.cholesky_solve(slope[:, None], factor)[:, 0]
+        return -solved
     curvatures, axes = torch.linalg.eigh(hessian)
-    sizes = curvatures.abs().clamp(min=1e-6)
-    return -axes @ ((axes.T @ slope) / sizes)
+    step: Tensor = -axes @ ((axes.T @ slope) / curvatures.abs().clamp(min=1e-6))
+    return step
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +242,8 @@ class _Kinked:
         left, strengths, right = left[:, kept], strengths[kept], right[kept]
 
         def tangent(vector: Tensor) -> Tensor:
-            return vector - right.T @ (right @ vector)
+            within: Tensor = vector - right.T @ (right @ vector)
+            return within
 
         normal = -right.T @ ((left.T @ off) / strengths)
         along = _conjugate_gradients(product, tangent, -(slope + product(normal)))

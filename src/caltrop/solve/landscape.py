@@ -38,11 +38,10 @@ class Layout:
 
     def unpack(self, points: Tensor) -> Params:
         """Parameters with the points' leading axes, views of the points."""
-        pieces = points.split(self.sizes, dim=-1)
+        pieces = torch.split(points, list(self.sizes), dim=-1)
         lead = points.shape[:-1]
         return {
-            name: piece.unflatten(-1, shape) if shape else piece.reshape(lead)
-            for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)
+            name: piece.reshape(*lead, *shape) for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)
         }
 
     def pack(self, params: Params) -> Tensor:
@@ -140,7 +139,7 @@ class ProblemLandscape:
 
 
 def landscape_of(problem: Problem) -> Landscape:
-    """A problem's landscape: over class means, with the gradient by hand, where it is an unconstrained features model."""
+    """A problem's landscape: an unconstrained features model's is over class means, with its gradient by hand."""
     if isinstance(problem, Unconstrained):
         return ChainLandscape(problem.class_means)
     start = problem.init(0)

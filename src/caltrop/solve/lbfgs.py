@@ -4,9 +4,9 @@ The history is one tensor $Z=(S,Y)$ of [seeds, 2m, size]. The direction lies in 
 that the two-loop recursion runs on their Gram matrices, a few numbers for each seed, and $Z$ is read twice a step:
 once for the products with the newest pair and the gradient, once for the direction.
 
-Each seed has its own line search (weak Wolfe conditions by bracketing, which also stop at kinks); seeds that accept the
-first step wait only for those that do not, which are evaluated alone. Where the value no longer resolves a decrease, the
-slope alone decides. Rows that are done leave the batch once half of it is.
+Each seed has its own line search (weak Wolfe conditions by bracketing, which also stop at kinks); seeds that accept
+the first step wait only for those that do not, which are evaluated alone. Where the value no longer resolves a
+decrease, the slope alone decides. Rows that are done leave the batch once half of it is.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def joined(parts: list[Descended], points: Tensor, values: Tensor, slopes: Tenso
 
 @dataclass(eq=False)
 class _History:
-    """Pairs of steps and gradient changes, [batch, 2m, size] as m steps and then m changes, with their Gram matrices."""
+    """Steps and gradient changes, [batch, 2m, size] as m steps and then m changes, with their Gram matrices."""
 
     basis: Tensor
     # products of the basis with itself, [batch, 2m, 2m]

@@ -40,7 +40,7 @@ class NuclearSolution:
     params
         Factors over class means: "features" and "weights" [classes, dim], and "bias" where the model has one.
     value, lower_bound
-        The loss there, and the best bound known: the problem's own, or the highest dual bound that was met.
+        The loss there, and the best bound known: the highest dual bound that was met, or the problem's own.
     rank, strengths
         Of the convex problem's logits, and their singular values over all samples, largest first [classes].
     fits
@@ -79,7 +79,7 @@ def solve_nuclear(
     """
     convex = ConvexLogits(problem.class_means)
     split, bias = accelerated(convex, *_begun(convex, start), STEPS)
-    best = _Best(getattr(problem, "lower_bound", -math.inf))
+    best = _Best(split, bias)
     rounds = iterations = 0
     last = math.inf
     while True:
@@ -101,23 +101,23 @@ def solve_nuclear(
 
 
 class _Best:
-    """The lowest value met, its point, and the highest bound."""
+    """The point of the lowest value met, its own bound, and the highest bound met."""
 
-    split: Split
-    bias: Vector
-
-    def __init__(self, bound: float) -> None:
-        self.value, self.bound = math.inf, bound
+    def __init__(self, split: Split, bias: Vector) -> None:
+        self.split, self.bias = split, bias
+        self.value, self.own, self.bound = math.inf, -math.inf, -math.inf
 
     @property
     def gap(self) -> float:
         return self.value - self.bound
 
     def look(self, convex: ConvexLogits, split: Split, bias: Vector) -> None:
-        value = _value(convex, split, bias)
-        self.bound = max(self.bound, convex.bound(split.primal, bias))
-        if value < self.value:
-            self.value, self.split, self.bias = value, split, bias
+        value, bound = _value(convex, split, bias), convex.bound(split.primal, bias)
+        # a value is flat at its minimum: among points that it cannot tell apart the bound can
+        told = abs(value - self.value) > ROUNDING * abs(value)
+        if value < self.value if told else bound > self.own:
+            self.value, self.own, self.split, self.bias = value, bound, split, bias
+        self.bound = max(self.bound, bound)
 
 
 def _value(convex: ConvexLogits, split: Split, bias: Vector) -> float:
@@ -169,7 +169,8 @@ def _solution(problem: OneLayer, best: _Best, iterations: int) -> NuclearSolutio
     return NuclearSolution(
         params=params,
         value=float(model.loss(params)),
-        lower_bound=best.bound,
+        # what is known beforehand decides nothing above: so a closed form and its solution are two ways to one number
+        lower_bound=max(best.bound, getattr(problem, "lower_bound", -math.inf)),
         rank=split.rank,
         strengths=split.strengths,
         fits=split.rank <= problem.dim,

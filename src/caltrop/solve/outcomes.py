@@ -25,13 +25,12 @@ def outcomes(
     largest_output: Tensor, is_diverged: Tensor, is_stationary: Tensor, is_out_of_steps: Tensor
 ) -> tuple[Outcome, ...]:
     """One word for each seed, the first that is true: diverged, zero, converged, step limit, stalled."""
-    words: list[Outcome] = []
     flags: Sequence[tuple[Outcome, Tensor]] = (
         ("diverged", is_diverged),
         ("zero", largest_output <= ZERO),
         ("converged", is_stationary),
         ("step limit", is_out_of_steps),
     )
-    for place in range(len(is_diverged)):
-        words.append(next((word for word, flag in flags if bool(flag[place])), "stalled"))
-    return tuple(words)
+    return tuple(
+        next((word for word, flag in flags if bool(flag[place])), "stalled") for place in range(len(is_diverged))
+    )

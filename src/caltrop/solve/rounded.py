@@ -1,4 +1,4 @@
-r"""A chain whose ReLU is rounded at its kink, $\sigma_\varepsilon(x)=\tfrac12(x+\sqrt{x^2+\varepsilon^2})$, for chains with ReLU.
+r"""A chain whose ReLU is rounded at its kink, $\sigma_\varepsilon(x)=\tfrac12(x+\sqrt{x^2+\varepsilon^2})$.
 
 Smooth, so that L-BFGS works where the minimum of the chain lies at kinks; as ε falls its minima go to stationary points
 of the chain, and $\sigma_\varepsilon'$ at the kinks to the slopes in [0, 1] that make them so.
@@ -17,7 +17,7 @@ from caltrop.theory.chain import BIAS, FEATURES, Chain
 from caltrop.theory.optimum import Params
 
 # ε as shares of a layer's largest pre-activation, and the largest gradient that ends each stage
-STAGES = (0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4)
+STAGES = (0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4)
 _TOL = 1e-6
 
 
@@ -110,16 +110,20 @@ def lbfgs_rounded(
     A stage of n left has at most a share 2/n of the iterations left, so that the early ones may take longer. Values and
     gradients of the answer are those of the chain itself.
     """
-    parts = []
-    left = steps
+    parts: list[Descended] = []
+    done = 0
     for number, share in enumerate(stages):
-        # a step beyond the last look would not be seen
-        allowed = max(1, min(left, -(-2 * left // (len(stages) - number + 1))))
-        done = sum(int(part.steps.max()) for part in parts)
-        tell = None if told is None else lambda step, values, done=done: told(done + step, values)
-        part = lbfgs(RoundedLandscape.of(landscape, points, share), points, steps=allowed, tol=_TOL, told=tell)
+        allowed = -(-2 * (steps - done) // (len(stages) - number + 1))
+        if allowed == 0:
+            break
+        rounded = RoundedLandscape.of(landscape, points, share)
+        part = lbfgs(rounded, points, steps=allowed, tol=_TOL, told=None if told is None else _later(told, done))
         parts.append(part)
         points = part.points
-        left -= int(part.steps.max())
+        done += part.looks[-1]
     values, gradient = landscape.slopes(points)
     return joined(parts, points, values, gradient.abs().amax(dim=-1))
+
+
+def _later(told: Told, done: int) -> Told:
+    return lambda step, values: told(done + step, values)

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import torch
 from rich.progress import TimeElapsedColumn
 from torch import Tensor
 
 from caltrop.record.status import Status
-from caltrop.solve.descent import descend
-from caltrop.solve.kink_newton import polish_at_kinks
-from caltrop.solve.landscape import (
-    ChainLandscape,
-    Landscape,
-    batch_key,
-    grid_landscape,
-    landscape_of,
-    starts,
-)
-from caltrop.solve.lbfgs import lbfgs
+from caltrop.solve.batch import Ended, Plan, Told, descended, finest, merged, sliced
+from caltrop.solve.landscape import Landscape, batch_key, grid_landscape, landscape_of, starts
 from caltrop.solve.newton import newton
 from caltrop.solve.nuclear import solve_nuclear
 from caltrop.solve.outcomes import outcomes
-from caltrop.solve.rounded import lbfgs_rounded
 from caltrop.solve.solution import Solution, Trajectory
 from caltrop.theory import Problem
 from caltrop.theory.one_layer import OneLayer
@@ -37,7 +28,7 @@ METHODS = {
     "rounded": "L-BFGS with ReLU rounded ever less at its kinks, then Newton's method on the kinks found (deep ReLU)",
     "gradient-descent": "gradient descent with a fixed step, the papers' setting; then a polish within the basin",
 }
-_MAX_STEPS = {"convex": 100_000, "lbfgs": 5_000, "rounded": 5_000, "gradient-descent": 20_000}
+_MAX_STEPS = {"convex": 100, "lbfgs": 5_000, "rounded": 5_000, "gradient-descent": 20_000}
 STEP_SIZE = 0.5
 # rows of one batch: more gain nothing, and take memory
 CHUNK = 64
@@ -46,7 +37,7 @@ CHUNK = 64
 def solve(
     problem: Problem,
     *,
-    seeds: int | Sequence[int] = 1,
+    seeds: int | Sequence[int] | np.ndarray = 1,
     method: str | None = None,
     tol: float = 1e-9,
     max_steps: int | None = None,
@@ -68,7 +59,7 @@ def solve(
     tol
         The largest absolute (sub)gradient of a point that counts as stationary.
     max_steps
-        None takes 20 000 steps of gradient descent, else 5 000 iterations.
+        None takes 20 000 steps of gradient descent, 5 000 iterations of L-BFGS, 100 of the convex solver.
     scale
         Entries of a start have standard deviation scale/√dim.
     step_size
@@ -98,7 +89,7 @@ def solve(
 def solve_grid(
     problems: Sequence[Problem],
     *,
-    seeds: int | Sequence[int] = 1,
+    seeds: int | Sequence[int] | np.ndarray = 1,
     method: str | None = None,
     tol: float = 1e-9,
     max_steps: int | None = None,
@@ -114,7 +105,7 @@ def solve_grid(
     """
     chosen = _seeds(seeds)
     plans = [
-        _Plan(_method(problem, method), _positive("tol", tol), _steps(problem, method, max_steps),
+        Plan(_method(problem, method), _positive("tol", tol), _steps(problem, method, max_steps),
               _positive("scale", scale), _positive("step_size", STEP_SIZE if step_size is None else step_size), polish)
         for problem in problems
     ]  # fmt: skip
@@ -135,36 +126,7 @@ def solve_grid(
     return tuple(found[place] for place in range(len(problems)))
 
 
-@dataclass(frozen=True)
-class _Plan:
-    method: str
-    tol: float
-    steps: int
-    scale: float
-    step_size: float
-    polish: bool
-
-
-@dataclass(frozen=True, eq=False)
-class _Ended:
-    """Rows of a batch at their end; the looks of the descent before the polish."""
-
-    points: Tensor
-    values: Tensor
-    stationarity: Tensor
-    steps: Tensor
-    is_diverged: Tensor
-    is_out_of_steps: Tensor
-    outputs: Tensor
-    looks: tuple[int, ...]
-    seen_values: Tensor
-    seen_slopes: Tensor
-
-
-Told = Callable[[int, Tensor], None]
-
-
-def _together(problems: Sequence[Problem], seeds: tuple[int, ...], plan: _Plan, told: Told) -> list[Solution]:
+def _together(problems: Sequence[Problem], seeds: tuple[int, ...], plan: Plan, told: Told) -> list[Solution]:
     started = time.perf_counter()
     first = problems[0]
     if plan.method == "convex":
@@ -174,107 +136,18 @@ def _together(problems: Sequence[Problem], seeds: tuple[int, ...], plan: _Plan, 
         landscape: Landscape = grid_landscape([p for p in problems if isinstance(p, Unconstrained)], len(seeds))
     else:
         landscape = landscape_of(first)
-    ended = []
-    for rows in torch.arange(len(begin)).split(CHUNK):
-        ended.append(_descended(landscape.select(rows), begin[rows], plan, told))
+    chunks = torch.split(torch.arange(len(begin)), CHUNK)
+    ended = [descended(landscape.select(rows), begin[rows], plan, told) for rows in chunks]
     seconds = (time.perf_counter() - started) / len(problems)
-    whole_batch = _merged(ended)
+    batch, count = merged(ended), len(seeds)
     return [
-        _solution(problem, seeds, plan, _slice(whole_batch, slice(n * len(seeds), (n + 1) * len(seeds))), landscape, seconds)
+        _solution(problem, seeds, plan, sliced(batch, slice(n * count, (n + 1) * count)), landscape, seconds)
         for n, problem in enumerate(problems)
-    ]  # fmt: skip
-
-
-def _descended(landscape: Landscape, points: Tensor, plan: _Plan, told: Told) -> _Ended:
-    """One batch by one method, polished."""
-    is_relu = isinstance(landscape, ChainLandscape) and landscape.chain.relu and landscape.chain.depth > 1
-    if plan.method == "gradient-descent":
-        every = max(1, plan.steps // 200)
-        path = descend(
-            landscape, points, steps=plan.steps, step_size=plan.step_size, tol=plan.tol, every=every, told=told
-        )
-        looks, seen_values, seen_slopes = path.looks, path.values, path.slopes
-        points, taken, diverged = path.points, path.steps, path.is_diverged
-        limit = taken >= plan.steps
-        if plan.polish and is_relu:
-            assert isinstance(landscape, ChainLandscape)
-            points = _kept(points, lbfgs_rounded(landscape, points, steps=2_000, stages=_LATE).points, diverged)
-        elif plan.polish:
-            points = _kept(points, lbfgs(landscape, points, steps=2_000, tol=max(plan.tol, _NEAR)).points, diverged)
-    else:
-        if plan.method == "rounded":
-            assert isinstance(landscape, ChainLandscape)
-            gone = lbfgs_rounded(landscape, points, steps=plan.steps, told=told)
-        else:
-            near = max(plan.tol, _NEAR) if plan.polish and not is_relu else plan.tol
-            gone = lbfgs(landscape, points, steps=plan.steps, tol=near, told=told)
-        looks, seen_values, seen_slopes = gone.looks, gone.seen_values, gone.seen_slopes
-        points, taken = gone.points, gone.steps
-        diverged = ~gone.values.isfinite()
-        limit = taken >= plan.steps
-    values, gradient = landscape.slopes(points)
-    stationarity = gradient.abs().amax(dim=-1)
-    if plan.polish and is_relu:
-        assert isinstance(landscape, ChainLandscape)
-        at_kinks = polish_at_kinks(landscape, points, tol=plan.tol, skipped=diverged)
-        points, values, stationarity = at_kinks.points, at_kinks.values, at_kinks.residuals
-    elif plan.polish:
-        polished = newton(landscape, points, tol=_finest(plan.tol))
-        points, values, stationarity = polished.points, polished.values, polished.slopes
-        taken = taken + polished.steps
-    outputs = landscape.outputs(points).abs().flatten(1).amax(dim=-1)
-    values = torch.where(diverged, torch.nan, values)
-    stationarity = torch.where(diverged, torch.nan, stationarity)
-    return _Ended(
-        points, values, stationarity, taken, diverged, limit, outputs, tuple(looks), seen_values, seen_slopes
-    )
-
-
-# where Newton's method takes over, and the stages of rounding that leave a basin where it is
-_NEAR = 1e-7
-_LATE = (3e-3, 1e-3, 3e-4, 1e-4)
-
-
-def _finest(tol: float) -> float:
-    """Newton's steps are cheap and double the digits: a thousandth of what is asked for, down to rounding."""
-    return max(tol * 1e-3, 1e-13)
-
-
-def _kept(before: Tensor, after: Tensor, diverged: Tensor) -> Tensor:
-    return torch.where(diverged[:, None], before, after)
-
-
-def _merged(parts: list[_Ended]) -> _Ended:
-    """Chunks of seeds as one; a chunk that ended earlier keeps its last look."""
-    if len(parts) == 1:
-        return parts[0]
-    looks = tuple(sorted({look for part in parts for look in part.looks}))
-    return _Ended(
-        *(
-            torch.cat([getattr(part, name) for part in parts])
-            for name in ("points", "values", "stationarity", "steps", "is_diverged", "is_out_of_steps", "outputs")
-        ),
-        looks,
-        torch.cat([_at_looks(part.seen_values, part.looks, looks) for part in parts], dim=1),
-        torch.cat([_at_looks(part.seen_slopes, part.looks, looks) for part in parts], dim=1),
-    )
-
-
-def _at_looks(seen: Tensor, own: tuple[int, ...], looks: tuple[int, ...]) -> Tensor:
-    places = torch.searchsorted(torch.tensor(own), torch.tensor(looks), right=True) - 1
-    return seen[places]
-
-
-def _slice(ended: _Ended, rows: slice) -> _Ended:
-    return _Ended(
-        ended.points[rows], ended.values[rows], ended.stationarity[rows], ended.steps[rows],
-        ended.is_diverged[rows], ended.is_out_of_steps[rows], ended.outputs[rows],
-        ended.looks, ended.seen_values[:, rows], ended.seen_slopes[:, rows],
-    )  # fmt: skip
+    ]
 
 
 def _solution(
-    problem: Problem, seeds: tuple[int, ...], plan: _Plan, ended: _Ended, landscape: Landscape, seconds: float
+    problem: Problem, seeds: tuple[int, ...], plan: Plan, ended: Ended, landscape: Landscape, seconds: float
 ) -> Solution:
     words = outcomes(ended.outputs, ended.is_diverged, ended.stationarity <= plan.tol, ended.is_out_of_steps)
     return Solution(
@@ -293,14 +166,14 @@ def _solution(
     )
 
 
-def _convex(problem: Problem, seeds: tuple[int, ...], plan: _Plan, told: Told) -> Solution:
+def _convex(problem: Problem, seeds: tuple[int, ...], plan: Plan, told: Told) -> Solution:
     """The convex problem's answer, its factors polished; the same for every seed, since no start enters.
 
     Where the width has no room for its rank the seeds are solved by L-BFGS, beside the convex problem's bound.
     """
     started = time.perf_counter()
     assert isinstance(problem, OneLayer)
-    found = solve_nuclear(problem)
+    found = solve_nuclear(problem, max_iterations=plan.steps)
     bound = max(problem.lower_bound, found.lower_bound)
     if not found.fits:
         (narrow,) = _together([problem], seeds, replace(plan, method="lbfgs"), told)
@@ -308,7 +181,7 @@ def _convex(problem: Problem, seeds: tuple[int, ...], plan: _Plan, told: Told) -
     landscape = landscape_of(problem)
     point = landscape.layout.pack(found.params)[None]
     # a point that is exact in value is so in its gradient only to the root of that
-    polished = newton(landscape, point, tol=_finest(plan.tol))
+    polished = newton(landscape, point, tol=finest(plan.tol))
     outputs = landscape.outputs(polished.points).abs().flatten(1).amax(dim=-1)
     count = len(seeds)
     no = torch.zeros(1, dtype=torch.bool)
@@ -353,8 +226,8 @@ def _steps(problem: Problem, method: str | None, asked: int | None) -> int:
     return whole("max_steps", asked, 1, "a solver takes at least one step")
 
 
-def _seeds(asked: int | Sequence[int]) -> tuple[int, ...]:
-    if isinstance(asked, Sequence):
+def _seeds(asked: int | Sequence[int] | np.ndarray) -> tuple[int, ...]:
+    if isinstance(asked, Sequence | np.ndarray):
         chosen = tuple(whole("seeds", seed, 0, "a seed is a number of a start") for seed in asked)
         if not chosen:
             raise ValueError("seeds is empty: give at least one.")

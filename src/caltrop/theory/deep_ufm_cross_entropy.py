@@ -25,8 +25,8 @@ Where its least point is at 0, zero is optimal.
 With unequal counts the one-layer model bounds the fit: with B(μ) its lower bound at coupling μ, the fit is at least
 $B(\mu)-\mu s$ at the nuclear norm s. Between two s, this line and the concave bound of the penalties together are least
 at an end. So for each interval the best μ bounds the loss, and the least of the intervals all of them; beyond the last
-s the penalties are at least what they are there. The line that touches the penalties at s has $\mu=cs^{p-1}$; the first
-s is where B is the loss of zero, the last where the penalties alone are.
+s the loss is at least the least fit and the penalties of that s. The line that touches the penalties at s has
+$\mu=cs^{p-1}$. The first s is where B is the loss of zero, the last where that last bound is log K.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ class DeepUfmCrossEntropy(DeepUnconstrained):
         # from this coupling on the one-layer bound is the loss of zero
         steepest = (1 - self.label_smoothing) * math.sqrt(max(self.class_counts)) / self.num_samples
         first = (log_coupling - math.log(steepest)) / (1 - power)
-        last = (math.log((self._at_zero() - least) * power) - log_coupling) / power
+        last = (math.log((math.log(self.num_classes) - least) * power) - log_coupling) / power
         # outside of this exp leaves the floats
         places = np.linspace(min(first, last), last, _INTERVALS).clip(-600, 600)
         # every slope gives a bound, this one the best
@@ -238,11 +238,3 @@ class DeepUfmCrossEntropy(DeepUnconstrained):
         ends = fits[:, None] - slopes[:, None] * norms + penalties
         inside = np.minimum(ends[:, :-1], ends[:, 1:]).max(axis=0).min()
         return max(least, min(float(inside), least + float(penalties[-1])))
-
-    def _at_zero(self) -> float:
-        """The loss of zero factors: that of the best bias where there is one."""
-        if not self.bias:
-            return math.log(self.num_classes)
-        low, kept = self.label_smoothing / self.num_classes, 1 - self.label_smoothing
-        shares = [low + kept * count / self.num_samples for count in self.class_counts]
-        return -sum(share * math.log(share) for share in shares)

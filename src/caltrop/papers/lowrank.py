@@ -47,8 +47,8 @@ class LowRankConfig:
     depths: tuple[int, ...] = (3, 4, 5)
     small_classes: tuple[int, ...] = (3, 4)
     weight_decay: float = 4e-3
-    dim: int = 20
-    starts: int = 8
+    dim: int = 12
+    starts: int = 4
     widths: tuple[int, ...] = (12, 20, 30, 50, 80)
     width_starts: int = 4
     steps: int = 25_000
