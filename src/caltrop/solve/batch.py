@@ -20,7 +20,7 @@ Told = Callable[[int, Tensor], None]
 _NEAR = 1e-7
 _LATE = (3e-3, 1e-3, 3e-4)
 # iterations of the descent that follows gradient descent
-_AFTER = 2_000
+_AFTER = 4_000
 
 
 @dataclass(frozen=True)

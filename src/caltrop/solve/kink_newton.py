@@ -65,6 +65,8 @@ def polish_at_kinks(landscape: ChainLandscape, points: Tensor, *, tol: float, sk
     residuals = torch.full_like(values, torch.nan)
     polished = torch.zeros(len(points), dtype=torch.bool)
     tried = (~skipped).nonzero()[:, 0]
+    if len(tried) == 0:
+        return AtKinks(points, values, residuals, polished)
     # where no kink is in the way, Newton's method itself is enough, and all rows go together
     plain = newton(landscape.select(tried), points[tried], tol=tol * 1e-3)
     for place, row in enumerate(tried.tolist()):
