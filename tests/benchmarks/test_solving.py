@@ -57,3 +57,10 @@ def test_every_scheme_takes_the_same_steps(benchmark):
     assert all(value == pytest.approx(ends["loop, autograd"], rel=1e-12) for value in ends.values())
     assert ends["loop, autograd"] < start - 1e-3
     assert torch.get_num_threads() == 1
+
+
+def test_the_committed_record_is_one_of_this_benchmark(benchmark):
+    record = json.loads(benchmark.RESULTS.read_text(encoding="utf-8"))
+    assert {row["seeds"] for row in record["descent"]} == set(benchmark.SEEDS)
+    assert [row["dim"] for row in record["sweep"]["widths"]] == list(benchmark.WIDTHS)
+    assert record["targets"] == benchmark.TARGETS

@@ -67,3 +67,17 @@ def test_a_random_start_is_not_called_stationary():
         seen = certify(problem, layout.unpack(point), tol=1e-9, curvature=False)
         assert seen.is_stationary == (residual <= 1e-9)
     assert bool((found.values <= values + 1e-9).all())
+
+
+def test_where_newton_s_method_itself_arrives_nothing_is_rounded(monkeypatch):
+    """Zero is a strict minimum, and near it the loss is its penalties."""
+    problem = DeepUfmMse(**DEEP)
+
+    def never(chain, params, tol):
+        raise AssertionError("a point without kinks in its way was taken for one with")
+
+    monkeypatch.setattr("caltrop.solve.kink_newton._polished", never)
+    points = 1e-3 * starts(problem, range(3), 1.0)
+    found = polish_at_kinks(landscape_of(problem), points, tol=1e-9, skipped=torch.zeros(3, dtype=torch.bool))
+    assert bool(found.is_polished.all())
+    assert found.values.tolist() == pytest.approx([0.5] * 3, abs=1e-15)
