@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-VERBS = ("demo", "measure", "report", "env")
+VERBS = ("demo", "measure", "phase", "report", "env")
 HEAVY = ("torch", "numpy", "scipy", "matplotlib", "rich")
 
 PROBE = """

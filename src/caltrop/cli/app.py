@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from caltrop.cli import check, demo, env, measure, papers, report, run, solve
+from caltrop.cli import check, demo, env, measure, papers, phase, report, run, solve
 from caltrop.cli.arguments import running, spread
 from caltrop.cli.failures import explain
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("measure")(measure.measure)
 app.command("solve", context_settings=solve.PASSED)(solve.solve)
+app.command("phase")(phase.phase)
 app.command("papers")(papers.papers)
 app.command("run")(run.run)
 app.command("check")(check.check)
@@ -52,6 +53,7 @@ def caltrop(
     caltrop measure features.npz                  measure features that you have saved
     caltrop measure --model pkg.mod:make_model --data pkg.mod:make_loader
     caltrop solve PROBLEM                         closed forms beside a solver, with a certificate
+    caltrop phase                                 which family wins, and where collapse exists, ties, is stable
     caltrop papers                                papers that can be run, with their last verdicts
     caltrop run papyan2020prevalence --scale desk run a paper's experiment and judge its claims
     caltrop check results                         judge stored records again

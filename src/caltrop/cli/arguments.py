@@ -9,8 +9,20 @@ from contextvars import ContextVar
 # The command being run, for records. Not through typer's context: its type differs between versions.
 running: ContextVar[tuple[str, ...]] = ContextVar("running", default=("caltrop",))
 
-SEVERAL = ("--layers", "--measures", "--checkpoint", "--ignore-index", "--classes", "--seeds", "--set")
-INTEGERS = ("--ignore-index", "--classes", "--seeds")
+SEVERAL = (
+    "--layers",
+    "--measures",
+    "--checkpoint",
+    "--ignore-index",
+    "--classes",
+    "--seeds",
+    "--set",
+    "--num-classes",
+    "--depths",
+    "--penalties",
+    "--widths",
+)
+INTEGERS = ("--ignore-index", "--classes", "--seeds", "--num-classes", "--depths", "--widths")
 _INTEGER = re.compile(r"[+-]?\d+")
 _EMPTY = re.compile(r"(--[\w-]+=)?")
 

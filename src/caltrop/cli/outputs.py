@@ -60,6 +60,19 @@ def try_writing(folder: Path, said: str) -> None:
         raise PermissionError(f"{said} cannot be written: {error.strerror}.") from error
 
 
+def check_page(path: Path) -> None:
+    """Refuse a file that no page can be written to, before any work starts.
+
+    Raises:
+        OSError: it is a folder, its folder does not exist or cannot be written.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name the page's file, for example {path / 'page.html'}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder {path.parent} does not exist; create it first.")
+    try_writing(path.parent, f"{path}")
+
+
 def write_results(study: Study, folder: Path) -> tuple[Path, Path]:
     """record.json and page.html in `folder`; a failing page says that the record is safe."""
     from caltrop.record import write_study

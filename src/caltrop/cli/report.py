@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caltrop.cli.outputs import try_writing
+from caltrop.cli.outputs import check_page
 
 if TYPE_CHECKING:
     from caltrop.cli.records import Found
@@ -62,7 +62,7 @@ def _single(record: Path, out: Path | None) -> Path:
         get(judged.record.experiment)
         tell_failures(judged)
         study = judged.study()
-    _check(path)
+    check_page(path)
     return write_page(study, path)
 
 
@@ -77,7 +77,7 @@ def _front(folder: Path, out: Path | None) -> Path:
         )
     path = folder / "index.html" if out is None else out
     for page in (path, *_pages(found)):
-        _check(page)
+        check_page(page)
     entries = _entries(found, path.parent)
     for one in found.judged:
         tell_failures(one)
@@ -128,11 +128,3 @@ def _facts(one: JudgedRecord) -> dict[str, str]:
 
 def _link(page: Path, home: Path) -> str:
     return Path(os.path.relpath(page, home)).as_posix()
-
-
-def _check(path: Path) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name the page's file, for example {path / 'page.html'}.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"the folder {path.parent} does not exist; create it first.")
-    try_writing(path.parent, f"{path}")

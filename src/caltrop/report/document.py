@@ -19,6 +19,7 @@ from caltrop.report.ledger import per_class_section, rows_table
 from caltrop.report.legend import Legend
 from caltrop.report.markup import esc, prose, script_json
 from caltrop.report.palette import layer_style, marker_definitions
+from caltrop.report.phases import phase_section
 from caltrop.report.series import distinct, last_rows, layers_of, named, unseeded
 from caltrop.report.summary import MEANING, lede, tiles
 from caltrop.report.tables import which_step
@@ -43,11 +44,13 @@ def page(study: Study) -> str:
     hover = Hover()
     charts = plots(study, table)
     figure = figure_section(charts, legend, study.clock, hover)
+    phases = phase_section(study.maps, hover)
     measures = measure_section(drawn, legend, hover)
     shown = gallery(study.pictures)
     data = {"hover": hover.as_dict(), "explorer": explorer_data(shown, study.clock)}
     sections = [
         ("figure", "The paper’s figure", figure),
+        ("phases", "Phase diagrams", phases),
         ("measures", "Measures", _about(few, bool(study.verdicts)) + measures if study.rows else ""),
         ("means", "Class means", explorer(shown, study.clock) if study.pictures else ""),
         ("claims", "Claims", claims_section(study.verdicts, table) if study.verdicts else ""),

@@ -22,11 +22,11 @@ const say = (svg, index) => {
   tip.style.left = max(4, min(innerWidth - tip.offsetWidth - 4, box.left + x * scale - tip.offsetWidth / 2)) + "px";
   tip.style.top = (above < tip.offsetHeight + 16 ? above + 14 : above - tip.offsetHeight - 12) + "px";
 };
-all("svg.curves, svg.profile").forEach((svg, i) => spots.set(svg, hover.charts[i].map(([x, y, where, value]) => [x, y, hover.places[where] + "\n" + value])));
+all("svg.curves, svg.profile, svg.phases").forEach((svg, i) => spots.set(svg, hover.charts[i].map(([x, y, where, value]) => [x, y, hover.places[where] + "\n" + value])));
 all("svg.chart[tabindex]").forEach((svg) => {
   on(svg, "pointermove pointerdown", (event) => {
     const box = svg.getBoundingClientRect(), scale = 344 / box.width;
-    let best = -1, least = 900;
+    let best = -1, least = svg.matches(".phases") ? 1e4 : 900;
     if (!held) spots.get(svg)?.forEach(([x, y], i) => {
       const away = hypot(x - (event.clientX - box.left) * scale, y - (event.clientY - box.top) * scale) ** 2;
       if (away < least) [best, least] = [i, away];

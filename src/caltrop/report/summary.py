@@ -26,6 +26,7 @@ from caltrop.rows import Study
 _DATA = ("data", "dataset", "data_set", "data set")
 _NETWORK = ("network", "model", "architecture")
 _TILES = 5
+_NO_ROWS = "This study holds no rows yet."
 MEANING = (
     "Neural collapse means that, late in training, the features of a class shrink to one point, "
     "the points of different classes move as far apart as they can, and the last layer lines up with them."
@@ -35,7 +36,7 @@ MEANING = (
 def lede(study: Study) -> str:
     """One paragraph in plain words, from the rows and from provenance."""
     if not study.rows:
-        return "This study holds no rows yet."
+        return f"This page shows {_count(study.maps, 'phase diagram')}." if study.maps else _NO_ROWS
     layers = [layer for layer in layers_of(study.rows) if layer]
     measures = measures_of(study.rows)
     network = described(study.provenance, _NETWORK)

@@ -6,6 +6,7 @@ one measure of one layer at one step. Nothing here computes a measure; nothing h
 
 from caltrop.rows.chart import Chart
 from caltrop.rows.columns import NUMBERS
+from caltrop.rows.phase_map import MapLine, PhaseMap
 from caltrop.rows.pictures import ClassValues, Picture
 from caltrop.rows.row import COLUMNS, ORIGINS, Row
 from caltrop.rows.strict import jsonable, plain_json, to_json
@@ -23,6 +24,8 @@ __all__ = [
     "REPRODUCED",
     "Chart",
     "ClassValues",
+    "MapLine",
+    "PhaseMap",
     "Picture",
     "Row",
     "Rows",

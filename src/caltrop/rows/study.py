@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from caltrop.rows.chart import Chart
+from caltrop.rows.phase_map import PhaseMap
 from caltrop.rows.pictures import ClassValues, Picture
 from caltrop.rows.row import Row
 from caltrop.rows.strict import jsonable
@@ -22,7 +23,7 @@ class Study:
     `clock` gives the unit of `step`: "epoch", "iteration", "log t", or None for a single look.
     `verdicts` are shown, never stored: they are judged anew from the rows. `charts` are those that a paper
     asks for; `cases` says for each case of a sweep what its configuration is. `glosses` explains measures that the
-    page's own glossary does not know, in one sentence each.
+    page's own glossary does not know, in one sentence each. `maps` are phase diagrams.
     """
 
     rows: Sequence[Row]
@@ -36,6 +37,7 @@ class Study:
     charts: tuple[Chart, ...] = ()
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     glosses: dict[str, str] = field(default_factory=dict)
+    maps: tuple[PhaseMap, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Strict JSON, rows by column; verdicts are left out."""
@@ -47,6 +49,7 @@ class Study:
             "charts": [chart.as_dict() for chart in self.charts],
             "cases": jsonable(self.cases),
             "glosses": dict(self.glosses),
+            "maps": [one.as_dict() for one in self.maps],
             "rows": Rows.of(self.rows).as_columns(),
             "per_class": [entry.as_dict() for entry in self.per_class],
             "pictures": [picture.as_dict() for picture in self.pictures],
@@ -67,4 +70,5 @@ class Study:
             charts=tuple(Chart.from_dict(entry) for entry in study.get("charts", ())),
             cases=dict(study.get("cases", {})),
             glosses=dict(study.get("glosses", {})),
+            maps=tuple(PhaseMap.from_dict(entry) for entry in study.get("maps", ())),
         )
