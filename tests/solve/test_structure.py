@@ -299,17 +299,33 @@ def test_a_shift_of_the_features_is_no_structure_where_a_bias_takes_it_up():
     assert name_structure(problem, shifted).name == "dnc"
 
 
-@pytest.mark.parametrize("problem", [mse(6, 2), entropy(6, 2, relu=True)], ids=["squared error", "cross-entropy"])
-def test_collapse_behind_the_last_relu_of_a_low_rank_before_it_is_not_deep(problem):
-    """Six edges of a tetrahedron, I − P has rank 3 and ReLU leaves I."""
-    opposite = torch.eye(6, dtype=torch.float64).flip(0)
+def of_opposite_features(problem, params):
+    """The same point with √(I − P) for I in features and first matrix, P the exchange of classes 0 and 5, 1 and 4, …"""
+    root = (torch.eye(6, dtype=torch.float64) - torch.eye(6, dtype=torch.float64).flip(0)) / math.sqrt(2)
     corner = torch.eye(6, problem.dim, dtype=torch.float64)
-    params = {"features": corner, "weights": corner}
-    params["weights_1"] = corner.T @ (torch.eye(6, dtype=torch.float64) - opposite) @ corner
-    assert torch.equal(problem.class_means.layers(params)["layer 2"], corner)
-    assert name_structure(problem, params).name == "unknown, rank 3"
-    params["weights_1"] = corner.T @ corner
+    turned = corner.T @ root @ corner
+    return {**params, "features": params["features"] @ turned, "weights_1": turned @ params["weights_1"]}
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+def test_collapse_with_squared_error_is_collapse_behind_relu(depth):
+    """Opposite pairs have half the rank before the first ReLU, the same image behind it, and the same loss."""
+    problem = mse(6, depth)
+    collapsed = problem.family("dnc").params
+    params = of_opposite_features(problem, collapsed)
+    layers = problem.class_means.layers(params)
+    assert int(torch.linalg.matrix_rank(layers["layer 2 pre"])) == 3
+    assert torch.allclose(layers["layer 2"], problem.class_means.layers(collapsed)["layer 2"], atol=1e-14)
+    assert float(problem.loss(params)) == pytest.approx(problem.family("dnc").value, abs=1e-14)
+    assert name_structure(problem, params).name == "dnc"
+
+
+def test_collapse_with_cross_entropy_asks_for_a_simplex_before_relu_too():
+    problem = entropy(6, 2, relu=True)
+    corner = torch.eye(6, problem.dim, dtype=torch.float64)
+    params = {"features": corner, "weights_1": corner.T @ corner, "weights": corner}
     assert name_structure(problem, params).is_dnc
+    assert name_structure(problem, of_opposite_features(problem, params)).name == "unknown, rank 3"
 
 
 def test_what_is_not_finite_or_has_no_class_logits_is_said_so():

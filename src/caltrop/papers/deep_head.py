@@ -20,6 +20,7 @@ from caltrop.observe import Observation, Watch
 from caltrop.papers.experiment import Outcome
 from caltrop.papers.head_rows import HeadRows
 from caltrop.papers.images import balanced_images
+from caltrop.papers.recipe import training_of
 from caltrop.papers.session import Session
 from caltrop.papers.watching import WatchMemory
 from caltrop.rows import Picture, Row, Rows
@@ -94,16 +95,7 @@ class DeepHeadConfig:
 
     def training(self, seed: int) -> TrainConfig:
         """How the network is trained."""
-        return TrainConfig(
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
-            cuts=self.cuts,
-            cut_factor=self.cut_factor,
-            seed=seed,
-        )
+        return training_of(self, seed)
 
     def objective(self, per_class: int) -> Objective:
         """What is minimised, with `per_class` training samples of every class."""

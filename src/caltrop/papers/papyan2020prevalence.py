@@ -14,15 +14,17 @@ from typing import Any
 
 from torch import nn
 
-from caltrop.data import Batches, ImageSet, contradictions, load_images
+from caltrop.data import Batches, ImageSet, contradictions
 from caltrop.models import Mlp, ResNet
 from caltrop.observe import Observation, Watch
 from caltrop.papers.claim import Claim, at_least, at_most, exactly
 from caltrop.papers.estimate import over_seeds
 from caltrop.papers.experiment import Experiment, Outcome
 from caltrop.papers.features_model import beside_training
+from caltrop.papers.images import balanced_images
 from caltrop.papers.layer_norms import NormRows
 from caltrop.papers.preconditions import TRAINED
+from caltrop.papers.recipe import training_of
 from caltrop.papers.registry import register
 from caltrop.papers.session import Session
 from caltrop.papers.watching import WatchMemory
@@ -77,16 +79,7 @@ class PrevalenceConfig:
 
     def training(self, seed: int) -> TrainConfig:
         """How the network is trained."""
-        return TrainConfig(
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
-            cuts=self.cuts,
-            cut_factor=self.cut_factor,
-            seed=seed,
-        )
+        return training_of(self, seed)
 
     def build(self, images: ImageSet) -> nn.Module:
         """The untrained network for these images, from torch's global generator."""
@@ -113,7 +106,13 @@ class PrevalenceConfig:
 
 def run(config: PrevalenceConfig, session: Session) -> Outcome:
     """Train one network into the terminal phase, measure it along the way, and put the model's optimum beside it."""
-    images, notes = _images(config, session.seed)
+    images, notes = balanced_images(
+        config.images,
+        session.seed,
+        per_class=config.per_class,
+        test_per_class=config.test_per_class,
+        classes=config.classes,
+    )
     trained, seen, norms = _trained(config, session, images)
     measured = seen.study()
     rows = [*(replace(row, seed=session.seed) for row in (*measured.rows, *norms.rows)), *trained.rows]
@@ -191,24 +190,6 @@ def _facts(config: PrevalenceConfig, images: ImageSet, seed: int) -> dict[str, A
         "recipe": config.training(seed).describe(),
         "seed": seed,
     }
-
-
-def _images(config: PrevalenceConfig, seed: int) -> tuple[ImageSet, tuple[str, ...]]:
-    """The standardised images to train and test on, and what a reader should know about them."""
-    images = load_images(config.images)
-    if config.classes:
-        images = images.only(config.classes)
-    notes = [images.note] if images.note else []
-    fewest = int(images.train_labels.bincount(minlength=images.num_classes).min())
-    fewest_test = int(images.test_labels.bincount(minlength=images.num_classes).min())
-    if config.per_class > fewest:
-        notes.append(f"Only {fewest} training images per class are used: the smallest class has no more.")
-    drawn = images.balanced_subset(
-        min(config.per_class or fewest, fewest),
-        seed,
-        test_per_class=min(config.test_per_class or fewest_test, fewest_test),
-    )
-    return drawn.standardised(), tuple(notes)
 
 
 def _last_layer(measure: str) -> dict[str, str]:

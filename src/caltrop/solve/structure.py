@@ -10,11 +10,11 @@ incidence matrix of a graph whose edges are the classes, and $P$ the adjacency o
 
 | | after layers 2 … L−1 | before the last ReLU | after it | logits |
 |---|---|---|---|---|
-| dnc | $I$ | rank K | $I$ | $I$ |
+| dnc | $I$ | free | $I$ | $I$ |
 | srg | $B^\top B$ | $(I-P)^2$ | $I$ | $I$ |
 | kneser | $B^\top B$ | $(I-P)^2$ | $P^2$ | a function of $P^2$ |
 
-each up to a length, in one order of the classes; for dnc every layer has rank K. Layer 1, and what enters the first
+each up to a length, in one order of the classes. Layer 1, and what enters the first
 ReLU, are not asked for more: negative entries there, which ReLU removes, can cost nothing, and descent ends with some.
 Where a row or column constant is free (cross-entropy, a bias), deep neural collapse asks for Gram matrices that are a
 simplex once they are centred, and for rank K−1; the other names are those of the logits.
@@ -163,6 +163,7 @@ def _rectified(
             return found if shifts else _unknown(found)
         centre = np.eye(problem.num_classes) - 1 / problem.num_classes
         deviation = max(_away(centre @ gram @ centre, centre) for gram in rectified)
+        # garrod2025persistence asks for a simplex before ReLU too
         if deviation > tol or found.rank < problem.num_classes - 1:
             return _unknown(found)
         return replace(
@@ -172,7 +173,9 @@ def _rectified(
         present = np.ones(problem.num_classes)
         present[list(found.dropped)] = 0
         deviation = max(_away(gram, np.diag(present)) for gram in rectified)
-        if deviation <= tol and found.rank == present.sum():
+        # Not the ranks: sukenik2024lowrank defines collapse behind ReLU. Before the first one entries below 0 may lower
+        # the rank, and the loss stays the same.
+        if deviation <= tol:
             return replace(found, name=_dnc_name(found.name), deviation=max(found.deviation, deviation))
     graph = _graph(problem)
     return (None if graph is None else _edges(found, graph, grams, logits.numpy(), tol)) or _unknown(found)
