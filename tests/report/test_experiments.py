@@ -201,3 +201,16 @@ def test_one_seed_without_a_number_is_told_and_not_averaged():
     html = page(Study(rows=rows))
     assert "1 of 3 have no finite value" in html
     assert "<span>2 <small>1 to 3, 3 seeds</small></span>" in card(html, "measure-loss")
+
+
+def test_a_chart_may_be_about_some_cases_and_cases_without_steps_are_drawn_too():
+    rows = (
+        Row("", "loss", "L", 1.0, seed=0, case="head A", step=1, split="train"),
+        Row("", "loss", "L", 0.5, seed=0, case="head A", step=2, split="train"),
+        Row("", "loss", "L", 0.4, origin="solved", seed=0, case="model", split="train"),
+    )
+    cases = {"head A": {}, "model": {}}
+    both = page(Study(rows=rows, charts=(Chart("loss", "", says="all of it"),), cases=cases))
+    assert "model</span>" in both.split("all of it")[1]
+    some = page(Study(rows=rows, charts=(Chart("loss", "", says="all of it", about="head"),), cases=cases))
+    assert "model</span>" not in some.split("all of it")[1]

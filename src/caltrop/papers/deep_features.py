@@ -48,7 +48,8 @@ class FeaturesCase:
 
     part: what the case is for. loss: "squared_error" or "cross_entropy". starts: random starts of each seed, normal
     with standard deviation init_scale/√dim. method: "" for the solver's own choice, "gradient-descent" for the papers'.
-    steps, step_size: of gradient descent on all samples' features, 0 where the solver decides.
+    steps, step_size: of gradient descent on all samples' features, 0 where the solver decides. polish: whether what it
+    ends at is made exact; without, it is what the papers looked at.
     """
 
     part: str
@@ -64,6 +65,7 @@ class FeaturesCase:
     steps: int = 0
     step_size: float = 0.0
     init_scale: float = 1.0
+    polish: bool = True
 
     @property
     def name(self) -> str:
@@ -113,6 +115,7 @@ def run_features(case: FeaturesCase, session: Session) -> Outcome:
         scale=case.init_scale,
         max_steps=case.steps or None,
         step_size=case.step_size or None,
+        polish=case.polish,
     )
     families = {name: _of_family(problem, name, found) for name, found in problem.families().items()}
     dnc = families[DNC[case.loss]]

@@ -62,12 +62,12 @@ def mean_estimate(values: Iterable[float]) -> Estimate:
     return Estimate(mean, interval, listed, f"mean over {len(listed)} seeds, bootstrap interval")
 
 
-def share_estimate(successes: int, trials: int) -> Estimate:
-    """The share of trials that succeeded, with the exact (Clopper–Pearson) binomial interval."""
+def share_estimate(successes: int, trials: int, of: str = "seeds") -> Estimate:
+    """The share of trials (`of` names them) that succeeded, with the exact (Clopper–Pearson) binomial interval."""
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"{successes} successes of {trials} trials are impossible.")
     found = binomtest(successes, trials).proportion_ci(LEVEL, method="exact")
-    how = f"{successes} of {trials} seeds, exact binomial interval"
+    how = f"{successes} of {trials} {of}, exact binomial interval"
     return Estimate(successes / trials, (float(found.low), float(found.high)), (), how)
 
 

@@ -28,7 +28,7 @@ class ImbalanceCase:
     of every class. feature_decay: λ_H of each sample. network: everything else; its own counts are not used.
     """
 
-    ratio: float
+    ratio: float = 1.0
     largest: int = 500
     test_per_class: int = 100
     feature_decay: float = 4e-4

@@ -9,7 +9,7 @@ from caltrop.papers.experiment import Experiment
 from caltrop.registry import Registry
 
 # one file and one line for each paper, in the order in which they are listed
-_OURS = ("papyan2020prevalence",)
+_OURS = ("papyan2020prevalence", "sukenik2024lowrank", "garrod2025persistence")
 
 
 class UnknownExperiment(KeyError):  # noqa: N818 - named for what it tells

@@ -31,8 +31,13 @@ class Plot:
     @property
     def cases(self) -> tuple[str | None, ...]:
         """The cases that are drawn apart, if several are."""
+        # a closed form of no case holds for all of them, and is none itself
         found = tuple(
-            dict.fromkeys(row.case for row in self.few.rows if row.origin == "trained" or row.step is not None)
+            dict.fromkeys(
+                row.case
+                for row in self.few.rows
+                if row.origin == "trained" or row.step is not None or row.case is not None
+            )
         )
         return found if len(found) > 1 else ()
 
@@ -44,6 +49,10 @@ def plots(study: Study, table: Rows) -> tuple[Plot, ...]:
     for chart in study.charts:
         picked = table.where(measure=chart.measure, layer=chart.layer)
         picked = picked.where(split=chart.splits) if chart.splits else picked
+        if chart.about:
+            picked = picked.where(
+                case={case for case in picked.distinct("case") if (case or "").startswith(chart.about)}
+            )
         if len(picked) == 0:
             continue
         name = anchor_name("figure", chart.measure)

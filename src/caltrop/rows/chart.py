@@ -15,7 +15,8 @@ class Chart:
 
     `across` is "step", or the name of a configuration field ("depth"), of which each case has a value; then
     the last step of every case is drawn. `splits` limits what is drawn, empty for all there are. Every origin
-    is drawn that has rows: trained, solved and closed form, told apart by line style. `says` is the caption.
+    is drawn that has rows: trained, solved and closed form, told apart by line style. `says` is the caption. `about`
+    limits it to cases whose name starts so, empty for all.
     """
 
     measure: str
@@ -23,6 +24,7 @@ class Chart:
     across: str = STEP
     splits: tuple[str, ...] = ()
     says: str = ""
+    about: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Strict JSON."""

@@ -18,10 +18,11 @@ from typing import Any
 from caltrop.papers.claim import Claim, Within, at_most
 from caltrop.papers.deep_features import GLOSSES, FeaturesCase, run_features
 from caltrop.papers.deep_features_claims import best_of_case, control, culprit, dnc_is_beaten, prevalence
-from caltrop.papers.deep_head import DeepHeadConfig, run_deep_head
+from caltrop.papers.deep_head import CROSS_ENTROPY, DeepHeadConfig, run_deep_head, smoke
 from caltrop.papers.deep_head_claims import HEAD_CHARTS, HEAD_GLOSSES, head_claims
 from caltrop.papers.evidence import Evidence
 from caltrop.papers.experiment import Case, Experiment, Outcome
+from caltrop.papers.imbalance import LAYER, ImbalanceCase, run_imbalance
 from caltrop.papers.registry import register
 from caltrop.papers.session import Session
 from caltrop.rows import Chart
@@ -38,7 +39,8 @@ class PersistenceConfig:
     extra: width beyond the number of classes. starts: random starts of each seed. spectrum_depths: depths L at which,
     with spectrum_classes classes and penalty 1/(256 L²), singular values are counted. widths, width_starts, steps,
     step_size, init_scale: of gradient descent with ten classes at depth 2. penalties: weight decays along which
-    collapse is counted. head: the network, None leaves it out.
+    collapse is counted. ratios: of the largest class to the smallest, at each of which `tail` is trained and solved.
+    head: the network, None leaves it out.
     """
 
     weight_decay: float = 2**-10
@@ -56,7 +58,9 @@ class PersistenceConfig:
     step_size: float = 0.5
     init_scale: float = 1.0
     penalties: tuple[float, ...] = (2**-8, 2**-9, 2**-11)
-    head: DeepHeadConfig | None = field(default_factory=lambda: DeepHeadConfig(loss="cross_entropy", depth=3))
+    ratios: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0, 100.0)
+    tail: ImbalanceCase = field(default_factory=ImbalanceCase)
+    head: DeepHeadConfig | None = field(default_factory=lambda: CROSS_ENTROPY)
 
     def model(self, part: str, num_classes: int, depth: int, **more: Any) -> FeaturesCase:
         """One case of `part`."""
@@ -80,6 +84,7 @@ class PersistenceConfig:
             "method": "gradient-descent",
             "steps": self.steps,
             "step_size": self.step_size,
+            "polish": False,
         }
         return self.model(part, 10, 2, **fields, **more)
 
@@ -99,11 +104,15 @@ def cases(config: PersistenceConfig) -> tuple[Case, ...]:
         *(config.descent("penalty", dim=70, weight_decay=decay) for decay in config.penalties),
     ]
     found = [Case(case, case.name) for case in models]
+    tails = [replace(config.tail, ratio=ratio) for ratio in config.ratios]
+    found += [Case(tail, tail.name) for tail in tails]
     return (*found, *([Case(config.head, "head")] if config.head is not None else []))
 
 
-def run(config: FeaturesCase | DeepHeadConfig, session: Session) -> Outcome:
+def run(config: FeaturesCase | ImbalanceCase | DeepHeadConfig, session: Session) -> Outcome:
     """One model solved, or one network trained."""
+    if isinstance(config, ImbalanceCase):
+        return run_imbalance(config, session)
     return run_features(config, session) if isinstance(config, FeaturesCase) else run_deep_head(config, session)
 
 
@@ -174,6 +183,7 @@ CHARTS = (
     Chart("logit_rank", "", "depth", says="Number of singular values of the best logits, along depth"),
     Chart("dnc_share", "", "dim", says="Share of starts of gradient descent that end in deep neural collapse"),
     Chart("dnc_share", "", "weight_decay", says="The same along weight decay"),
+    Chart("minority_merge", LAYER, "ratio", ("train",), says="Largest cosine between head rows, along imbalance"),
     *HEAD_CHARTS,
 )
 
@@ -187,7 +197,9 @@ SMOKE = PersistenceConfig(
     width_starts=2,
     steps=600,
     penalties=(),
-    head=None,
+    head=smoke(CROSS_ENTROPY),
+    ratios=(10.0,),
+    tail=ImbalanceCase(largest=100, test_per_class=20, network=smoke(DeepHeadConfig(depth=1, weight_decay=2e-2))),
 )
 DESK = PersistenceConfig()
 PAPER = PersistenceConfig()
@@ -200,11 +212,13 @@ EXPERIMENT = register(
         "(2025), arXiv 2410.23169",
         configs={"smoke": SMOKE, "desk": DESK, "paper": PAPER},
         seeds={"smoke": (0,), "desk": (0, 1, 2), "paper": (0, 1, 2)},
-        cost={"smoke": "seconds", "desk": "minutes", "paper": "not run by us"},
+        cost={"smoke": "seconds", "desk": "10 minutes on two cores, not recorded yet", "paper": "not run by us"},
         run=run,
         cases=cases,
         claims=CLAIMS,
         charts=CHARTS,
-        glosses=GLOSSES | HEAD_GLOSSES,
+        glosses=GLOSSES
+        | HEAD_GLOSSES
+        | {"merged_classes": "Classes whose row of the head equals that of another class."},
     )
 )

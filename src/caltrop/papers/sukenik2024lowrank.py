@@ -22,7 +22,7 @@ from caltrop.papers.deep_features_claims import (
     over_cases,
     prevalence,
 )
-from caltrop.papers.deep_head import DeepHeadConfig, run_deep_head
+from caltrop.papers.deep_head import SQUARED_ERROR, DeepHeadConfig, run_deep_head, smoke
 from caltrop.papers.deep_head_claims import HEAD_CHARTS, HEAD_GLOSSES, head_claims
 from caltrop.papers.experiment import Case, Experiment, Outcome
 from caltrop.papers.registry import register
@@ -55,9 +55,7 @@ class LowRankConfig:
     step_size: float = 0.5
     init_scale: float = 0.6
     penalties: tuple[float, ...] = (1e-3, 2e-3, 4e-3, 8e-3)
-    head: DeepHeadConfig | None = field(
-        default_factory=lambda: DeepHeadConfig(loss="squared_error", relu=True, depth=4)
-    )
+    head: DeepHeadConfig | None = field(default_factory=lambda: SQUARED_ERROR)
 
     def model(self, part: str, num_classes: int, depth: int, **more: Any) -> FeaturesCase:
         """One case of `part`."""
@@ -81,6 +79,7 @@ class LowRankConfig:
             "method": "gradient-descent",
             "steps": self.steps,
             "step_size": self.step_size,
+            "polish": False,
         }
         return self.model(part, self.num_classes, 4, **fields, **more)
 
@@ -139,14 +138,16 @@ CHARTS = (
 )
 
 SMOKE = LowRankConfig(
+    num_classes=6,
+    dim=8,
     depths=(4,),
     small_classes=(3,),
-    starts=2,
-    widths=(12, 40),
+    starts=1,
+    widths=(8, 24),
     width_starts=2,
-    steps=600,
+    steps=300,
     penalties=(4e-3,),
-    head=None,
+    head=smoke(SQUARED_ERROR),
 )
 DESK = LowRankConfig()
 PAPER = LowRankConfig()
@@ -159,8 +160,13 @@ EXPERIMENT = register(
         "really optimal? NeurIPS 37 (2024), arXiv 2405.14468",
         configs={"smoke": SMOKE, "desk": DESK, "paper": PAPER},
         seeds={"smoke": (0,), "desk": (0, 1, 2), "paper": (0, 1, 2)},
-        cost={"smoke": "seconds", "desk": "minutes", "paper": "not run by us"},
+        cost={"smoke": "seconds", "desk": "10 minutes on two cores, not recorded yet", "paper": "not run by us"},
         run=run,
+        remarks=(
+            "That the network ends below collapse depends on its recipe. Of those tried on seed 0 that fit the data "
+            "and train for five weight-decay times, three end above it (1.005, 1.015 and 1.020 of its value) and two "
+            "below; the one used here is longer than the first of them, which was known to end above.",
+        ),
         cases=cases,
         claims=CLAIMS,
         charts=CHARTS,
