@@ -31,6 +31,7 @@ GLOSSES = {
     "penalty_gain": "What the best point gains over deep neural collapse in penalties.",
     "mean_rank": "Rank of the class means before the activation, averaged over layers; singular values under a "
     "thousandth of the largest do not count.",
+    "found_rank": "The same, averaged over all starts too.",
     "rank_above_dnc": "Rank of the best point less that of deep neural collapse, summed over layers before activation.",
     "logit_rank": "Singular values of the class logits above a thousandth of their norm.",
     "singular_value": "Singular value of the class means of a layer, relative to the largest, by its number.",
@@ -66,6 +67,14 @@ class FeaturesCase:
     step_size: float = 0.0
     init_scale: float = 1.0
     polish: bool = True
+
+    def __post_init__(self) -> None:
+        if self.starts < 1 or self.steps < 0 or self.step_size < 0 or not self.init_scale > 0:
+            raise ValueError(
+                f"starts={self.starts} must be at least 1, steps={self.steps} and step_size={self.step_size} at least "
+                f"0, init_scale={self.init_scale} positive."
+            )
+        self.problem()
 
     @property
     def name(self) -> str:
@@ -125,12 +134,15 @@ def run_features(case: FeaturesCase, session: Session) -> Outcome:
     rows = [*_family_rows(problem, families), *_solved_rows(solution)]
     if best is not None:
         rows += [*_best_rows(best, dnc, problem), *_spectrum_rows(problem, best)]
+    if found:
+        ranks = [_mean_rank(problem, point.params) for point in found]
+        rows.append(Row("", "found_rank", "rank", sum(ranks) / len(ranks), origin="solved"))
     if case.part == "prevalence":
         rows += _fibre_rows(case, families)
     return Outcome(
         rows=[_seeded(row, session.seed) for row in rows],
         conditions={"starts": case.starts, "finite_starts": len(found)},
-        notes=(f"{case.name}: {_told(solution)}",),
+        notes=(_told(solution),),
         facts={"model": repr(problem), "seed": session.seed, "method": solution.method},
     )
 

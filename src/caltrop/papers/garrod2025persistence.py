@@ -62,6 +62,12 @@ class PersistenceConfig:
     tail: ImbalanceCase = field(default_factory=ImbalanceCase)
     head: DeepHeadConfig | None = field(default_factory=lambda: CROSS_ENTROPY)
 
+    def __post_init__(self) -> None:
+        if not self.depths:
+            raise ValueError("depths is empty: name at least one, such as 3.")
+        # every model refuses sizes that are not possible
+        cases(self)
+
     def model(self, part: str, num_classes: int, depth: int, **more: Any) -> FeaturesCase:
         """One case of `part`."""
         case = FeaturesCase(
@@ -179,10 +185,11 @@ CLAIMS = (
 )
 
 CHARTS = (
-    Chart("gap_to_dnc", "", "depth", says="Best value found relative to that of deep neural collapse, along depth"),
-    Chart("logit_rank", "", "depth", says="Number of singular values of the best logits, along depth"),
-    Chart("dnc_share", "", "dim", says="Share of starts of gradient descent that end in deep neural collapse"),
-    Chart("dnc_share", "", "weight_decay", says="The same along weight decay"),
+    Chart("gap_to_dnc", "", "depth", says="Best value found, relative to deep neural collapse's", about="beaten"),
+    Chart("logit_rank", "", "depth", says="Singular values of the best logits, along depth", about="spectrum"),
+    Chart("dnc_share", "", "dim", says="Share of starts of gradient descent that end in collapse", about="prevalence"),
+    Chart("dnc_share", "", "weight_decay", says="The same along weight decay, at width 70", about="penalty"),
+    Chart("fibre_dimension", "family simplex", "dim", says="Room around collapse: parameters with its logits"),
     Chart("minority_merge", LAYER, "ratio", ("train",), says="Largest cosine between head rows, along imbalance"),
     *HEAD_CHARTS,
 )

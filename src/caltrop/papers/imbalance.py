@@ -34,6 +34,10 @@ class ImbalanceCase:
     feature_decay: float = 4e-4
     network: DeepHeadConfig = field(default_factory=lambda: DeepHeadConfig(depth=1, weight_decay=2e-2, epochs=100))
 
+    def __post_init__(self) -> None:
+        # a ratio that is not possible is refused for any number of classes
+        self.model(2).counts(self.ratio)
+
     @property
     def name(self) -> str:
         """What the case is called."""

@@ -57,6 +57,12 @@ class LowRankConfig:
     penalties: tuple[float, ...] = (1e-3, 2e-3, 4e-3, 8e-3)
     head: DeepHeadConfig | None = field(default_factory=lambda: SQUARED_ERROR)
 
+    def __post_init__(self) -> None:
+        if not self.depths:
+            raise ValueError("depths is empty: name at least one, such as 3.")
+        # every model refuses sizes that are not possible
+        cases(self)
+
     def model(self, part: str, num_classes: int, depth: int, **more: Any) -> FeaturesCase:
         """One case of `part`."""
         case = FeaturesCase(
@@ -130,10 +136,10 @@ CLAIMS = (
 )
 
 CHARTS = (
-    Chart("gap_to_dnc", "", "depth", says="Best value found relative to that of deep neural collapse, along depth"),
-    Chart("dnc_share", "", "dim", says="Share of starts of gradient descent that end in deep neural collapse"),
-    Chart("mean_rank", "", "dim", says="Rank of the best point before ReLU, averaged over layers, along width"),
-    Chart("mean_rank", "", "weight_decay", says="The same along weight decay"),
+    Chart("gap_to_dnc", "", "depth", says="Best value found, relative to deep neural collapse's", about="beaten"),
+    Chart("dnc_share", "", "dim", says="Share of starts of gradient descent that end in collapse", about="prevalence"),
+    Chart("found_rank", "", "dim", says="Rank before ReLU, mean over layers and starts", about="prevalence"),
+    Chart("found_rank", "", "weight_decay", says="The same along weight decay, at width 30", about="penalty"),
     *HEAD_CHARTS,
 )
 
