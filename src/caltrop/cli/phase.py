@@ -89,7 +89,6 @@ def phase(
     from caltrop.cli.phase_page import Found, phase_json, phase_study
     from caltrop.cli.phase_table import phase_table, prevalence_table
     from caltrop.rows import to_json
-    from caltrop.solve.prevalence import prevalence
     from caltrop.theory.unconstrained import penalty, whole
 
     classes = _axis("--num-classes", num_classes or CLASSES, lambda value: whole("--num-classes", value, 2, _ONE_CLASS))
@@ -104,19 +103,7 @@ def phase(
     started = time.perf_counter()
     with out_folder(FOLDER if out is None else None) as folder:
         diagrams = {name: _diagram(name, classes, layers, asked or DECAYS) for name in names}
-        shares: dict[str, Prevalence] = {}
-        for name, model in models.items():
-            known = SETTINGS[name]
-            decays = asked or known.decays
-            shares[name] = prevalence(
-                model,
-                dims=dims or known.dims(model.num_classes),
-                decays=decays,
-                seeds=starts or known.starts,
-                max_steps=known.steps(decays),
-                progress=True,
-                **known.options,
-            )
+        shares = {name: _shares(name, model, dims, asked, starts) for name, model in models.items()}
         found = [Found(name, diagrams[name], shares.get(name)) for name in names]
         study = phase_study(found, seconds=time.perf_counter() - started)
         files = _written(study, folder, out)
@@ -134,6 +121,23 @@ def phase(
 
 _ONE_CLASS = "one class has nothing to be told apart from"
 _NO_LAYER = "a features model has at least its head"
+
+
+def _shares(name: str, model: Deep, dims: Sequence[int], asked: tuple[float, ...], starts: Any) -> Prevalence:
+    """How often descent ends in collapse, by the settings of the problem where nothing else is asked for."""
+    from caltrop.solve.prevalence import prevalence
+
+    known = SETTINGS[name]
+    decays = asked or known.decays
+    return prevalence(
+        model,
+        dims=dims or known.dims(model.num_classes),
+        decays=decays,
+        seeds=starts or known.starts,
+        max_steps=known.steps(decays),
+        progress=True,
+        **known.options,
+    )
 
 
 def _model(name: str, at: tuple[int, int] | None, dims: Sequence[int]) -> Deep:

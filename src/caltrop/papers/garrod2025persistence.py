@@ -219,7 +219,7 @@ EXPERIMENT = register(
         "(2025), arXiv 2410.23169",
         configs={"smoke": SMOKE, "desk": DESK, "paper": PAPER},
         seeds={"smoke": (0,), "desk": (0, 1, 2), "paper": (0, 1, 2)},
-        cost={"smoke": "seconds", "desk": "10 minutes on two cores, not recorded yet", "paper": "not run by us"},
+        cost={"smoke": "seconds", "desk": "6 minutes on two cores", "paper": "not run by us"},
         run=run,
         cases=cases,
         claims=CLAIMS,

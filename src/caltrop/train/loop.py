@@ -74,12 +74,7 @@ def train(
     _check(model, splits["train"], config, measured_epochs)
     device = next(model.parameters()).device
     shuffled = Batches(splits["train"].inputs, splits["train"].labels, config.batch_size, shuffle_seed=config.seed)
-    optimizer = torch.optim.SGD(
-        objective.groups(model, config.weight_decay),
-        config.learning_rate,
-        config.momentum,
-        weight_decay=config.weight_decay,
-    )
+    optimizer = _optimizer(model, objective, config)
     rows: list[Row] = []
     phase = TerminalPhase()
     with (
@@ -114,6 +109,15 @@ def train(
                 checkpoint.save(state, done=epoch, total=config.epochs)
                 last_save = time.monotonic()
     return Trained(tuple(rows), phase)
+
+
+def _optimizer(model: nn.Module, objective: Objective, config: TrainConfig) -> torch.optim.SGD:
+    return torch.optim.SGD(
+        objective.groups(model, config.weight_decay),
+        config.learning_rate,
+        config.momentum,
+        weight_decay=config.weight_decay,
+    )
 
 
 def _train_epoch(
