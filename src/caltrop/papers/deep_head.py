@@ -14,23 +14,21 @@ from typing import Any
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from caltrop.data import Batches, ImageSet, contradictions
+from caltrop.data import ImageSet
 from caltrop.models import DeepHead, Mlp, with_deep_head
-from caltrop.observe import Observation, Watch
+from caltrop.observe import Observation
 from caltrop.papers.experiment import Outcome
 from caltrop.papers.head_rows import HeadRows
 from caltrop.papers.images import balanced_images
 from caltrop.papers.recipe import training_of
 from caltrop.papers.session import Session
-from caltrop.papers.watching import WatchMemory
+from caltrop.papers.training import conditions_of, train_watched
 from caltrop.rows import Picture, Row, Rows
 from caltrop.theory import DeepUfmCrossEntropy, DeepUfmMse
-from caltrop.train import Objective, TrainConfig, Trained, log_spaced, squared_error, train
+from caltrop.train import Objective, TrainConfig, Trained, log_spaced, squared_error
 from caltrop.train.objective import Loss
-from caltrop.train.seeding import one_thread, seeded
 
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "squared_error": squared_error}
-_MEASURE_BATCH = 500
 # what is said of each layer; the rest of the measures is about heads of one matrix, or costs more than it tells here
 _MEASURES = (
     "within_class_variability",
@@ -177,15 +175,10 @@ def run_deep_head(config: DeepHeadConfig, session: Session) -> Outcome:
     rows = [*layers, *costs.rows, *trained.rows]
     theory, dnc, told = _closed_forms(config, images.num_classes, per_class)
     rows += _summary(config, (*layers, *costs.rows), images.num_classes, dnc)
-    last = Rows.of(trained.rows).where(split="train")
-    found = contradictions(images.train_inputs, images.train_labels)
     return Outcome(
         rows=[replace(row, seed=session.seed) for row in (*rows, *theory)],
         conditions={
-            "training_error": last.where(measure="training_error").last(),
-            "weight_decay_time": last.where(measure="weight_decay_time").last(),
-            "contradictory_share": found.share,
-            "best_possible_accuracy": found.best_accuracy,
+            **conditions_of(images, trained),
             "balance_gap": Rows.of(costs.rows).where(measure="balance_gap").last(),
         },
         clock="epoch",
@@ -203,38 +196,17 @@ def train_head(
     *,
     measures: tuple[str, ...] = _MEASURES,
 ) -> tuple[Trained, Observation, HeadRows]:
-    """A network trained, taken up where it was interrupted, with all that was seen of it."""
-    splits = {
-        "train": Batches(images.train_inputs, images.train_labels, _MEASURE_BATCH),
-        "test": Batches(images.test_inputs, images.test_labels, _MEASURE_BATCH),
-    }
-    with one_thread():
-        with seeded(session.seed):
-            model = config.build(images).to(session.device)
-        watch = Watch(
-            model,
-            splits,
-            layers=list(config.layers()),
-            head=f"head.matrices.{config.depth - 1}",
-            num_classes=images.num_classes,
-            device=session.device,
-            measures=measures,
-            progress=False,
-        )
-        costs = HeadRows(model, splits["train"], objective, config.weight_decay)
-        memory = WatchMemory(watch, costs)
-        trained = train(
-            model,
-            splits,
-            config.training(session.seed),
-            memory.look,
-            objective=objective,
-            measured_epochs=log_spaced(config.epochs, min(config.points, config.epochs + 1)),
-            progress=session.progress,
-            checkpoint=session.checkpoint,
-            memory=memory,
-        )
-    return trained, watch.seen, costs
+    """A network trained to that objective, with all that was seen of it."""
+    return train_watched(
+        config,
+        session,
+        images,
+        lambda model, batches: HeadRows(model, batches, objective, config.weight_decay),
+        layers=tuple(config.layers()),
+        head=f"head.matrices.{config.depth - 1}",
+        measures=measures,
+        objective=objective,
+    )
 
 
 def _pictures(pictures: Iterable[Picture], called: dict[str, str], config: DeepHeadConfig) -> tuple[Picture, ...]:

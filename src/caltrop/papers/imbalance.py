@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from caltrop.data import ImageSet, contradictions, load_images
+from caltrop.data import load_images
 from caltrop.papers.deep_head import DeepHeadConfig, train_head
 from caltrop.papers.experiment import Outcome
 from caltrop.papers.session import Session
-from caltrop.rows import Row, Rows
+from caltrop.papers.training import conditions_of
+from caltrop.rows import Row
 from caltrop.solve import Imbalance, ImbalancePoint
 
 # what `DeepHeadConfig.layers` calls the input of the head
@@ -68,7 +69,7 @@ def run_imbalance(case: ImbalanceCase, session: Session) -> Outcome:
     rows += [*costs.rows, *trained.rows, *_solved_rows(model.solved(case.ratio))]
     return Outcome(
         rows=[replace(row, seed=session.seed) for row in rows],
-        conditions=_conditions(drawn, Rows.of(trained.rows)),
+        conditions=conditions_of(drawn, trained),
         clock="epoch",
         notes=(trained.phase.sentence(), *((images.note,) if images.note else ())),
         facts={
@@ -90,12 +91,3 @@ def _solved_rows(point: ImbalancePoint) -> list[Row]:
         Row("", "logit_rank", "rank", float(point.rank), "solved", split="train", note=note),
         Row("", "merged_classes", "count", float(len(point.merged)), "solved", split="train", note=note),
     ]
-
-
-def _conditions(images: ImageSet, rows: Rows) -> dict[str, float]:
-    last = rows.where(split="train")
-    return {
-        "training_error": last.where(measure="training_error").last(),
-        "weight_decay_time": last.where(measure="weight_decay_time").last(),
-        "contradictory_share": contradictions(images.train_inputs, images.train_labels).share,
-    }

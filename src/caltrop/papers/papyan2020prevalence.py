@@ -14,9 +14,8 @@ from typing import Any
 
 from torch import nn
 
-from caltrop.data import Batches, ImageSet, contradictions
+from caltrop.data import ImageSet
 from caltrop.models import Mlp, ResNet
-from caltrop.observe import Observation, Watch
 from caltrop.papers.claim import Claim, at_least, at_most, exactly
 from caltrop.papers.estimate import over_seeds
 from caltrop.papers.experiment import Experiment, Outcome
@@ -27,15 +26,13 @@ from caltrop.papers.preconditions import TRAINED
 from caltrop.papers.recipe import training_of
 from caltrop.papers.registry import register
 from caltrop.papers.session import Session
-from caltrop.papers.watching import WatchMemory
+from caltrop.papers.training import conditions_of, train_watched
 from caltrop.rows import Chart, Rows
-from caltrop.train import TrainConfig, Trained, log_spaced, train
-from caltrop.train.seeding import one_thread, seeded
+from caltrop.train import TrainConfig, log_spaced
 
 NAME = "papyan2020prevalence"
 NETWORKS = ("mlp", "resnet")
 HEAD_INPUT = "head:input"
-_MEASURE_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,13 @@ def run(config: PrevalenceConfig, session: Session) -> Outcome:
         test_per_class=config.test_per_class,
         classes=config.classes,
     )
-    trained, seen, norms = _trained(config, session, images)
+    trained, seen, norms = train_watched(
+        config,
+        session,
+        images,
+        lambda model, batches: NormRows(model, batches, images.num_classes),
+        layers=config.layers(),
+    )
     measured = seen.study()
     rows = [*(replace(row, seed=session.seed) for row in (*measured.rows, *norms.rows)), *trained.rows]
     theory, told = beside_training(
@@ -127,57 +130,13 @@ def run(config: PrevalenceConfig, session: Session) -> Outcome:
     )
     return Outcome(
         rows=(*rows, *theory),
-        conditions=_conditions(images, Rows.of(trained.rows)),
+        conditions=conditions_of(images, trained),
         clock="epoch",
         notes=(trained.phase.sentence(), *told, *notes, *measured.notes),
         per_class=tuple(entry for entry in measured.per_class if entry.step == config.epochs),
         pictures=measured.pictures if session.is_first else (),
         facts=_facts(config, images, session.seed),
     )
-
-
-def _trained(config: PrevalenceConfig, session: Session, images: ImageSet) -> tuple[Trained, Observation, NormRows]:
-    """A network trained, taken up where it was interrupted, with all that was seen of it."""
-    splits = {
-        "train": Batches(images.train_inputs, images.train_labels, _MEASURE_BATCH),
-        "test": Batches(images.test_inputs, images.test_labels, _MEASURE_BATCH),
-    }
-    with one_thread():
-        with seeded(session.seed):
-            model = config.build(images).to(session.device)
-        watch = Watch(
-            model,
-            splits,
-            layers=config.layers(),
-            num_classes=images.num_classes,
-            device=session.device,
-            progress=False,
-        )
-        norms = NormRows(model, splits["train"], images.num_classes)
-        memory = WatchMemory(watch, norms)
-        trained = train(
-            model,
-            splits,
-            config.training(session.seed),
-            memory.look,
-            measured_epochs=log_spaced(config.epochs, min(config.points, config.epochs + 1)),
-            progress=session.progress,
-            checkpoint=session.checkpoint,
-            memory=memory,
-        )
-    return trained, watch.seen, norms
-
-
-def _conditions(images: ImageSet, rows: Rows) -> dict[str, float]:
-    """What must be known of the run as a whole before a claim on it may be judged."""
-    found = contradictions(images.train_inputs, images.train_labels)
-    last = rows.where(split="train")
-    return {
-        "training_error": last.where(measure="training_error").last(),
-        "weight_decay_time": last.where(measure="weight_decay_time").last(),
-        "contradictory_share": found.share,
-        "best_possible_accuracy": found.best_accuracy,
-    }
 
 
 def _facts(config: PrevalenceConfig, images: ImageSet, seed: int) -> dict[str, Any]:

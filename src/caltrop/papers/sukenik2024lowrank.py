@@ -37,11 +37,10 @@ class LowRankConfig:
     """Deep features models with squared error and ReLU, and a network with such a head.
 
     num_classes, depths, weight_decay: of the models in which collapse is beaten; every factor has the same penalty, and
-    there is one sample a class (more only scale the features' penalty). small_classes: of models in which no better
-    point is known to our notes, twice as wide as they have
-    classes. dim, starts: width of the others, and the random starts of each seed. widths, width_starts, steps,
-    step_size, init_scale: of gradient descent at depth 4. penalties: weight decays along which ranks are shown. head:
-    the network, None leaves it out.
+    there is one sample a class (more only scale the features' penalty). small_classes: of models in which our notes
+    know no better point, twice as wide as they have classes. dim, starts: width of the others, and the random starts
+    of each seed. widths, width_starts, steps, step_size, init_scale: of gradient descent at depth 4. penalties: weight
+    decays along which ranks are shown. head: the network, None leaves it out.
     """
 
     num_classes: int = 10
