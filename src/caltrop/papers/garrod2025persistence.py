@@ -228,11 +228,11 @@ EXPERIMENT = register(
             "Starts are class means with entries of variance 1/dim; the paper does not state its own, and smaller "
             "ones end in lower ranks.",
             "The paper counts the parameters that give the same logits otherwise than we do, as we read it "
-            "(fibre_dimension beside fibre_dimension_as_printed); Hessians have exactly our number of zero eigenvalues. "
-            "That collapse gains room with width holds by both counts.",
-            "Beyond the paper: along imbalance the optimum of one layer is certified at the penalties and counts of "
-            "networks beside it. They end within 0.3 % of its loss; from ratio 10 on most of them give up the smallest "
-            "class (training error up to 2.6 %), and their rows merge earlier than the optimum's.",
+            "(fibre_dimension beside fibre_dimension_as_printed); Hessians have exactly our number of zero "
+            "eigenvalues. That collapse gains room with width holds by both counts.",
+            "Beyond the paper: along imbalance the optimum of one layer is certified at the penalties and counts "
+            "of networks beside it. They end within 0.3 % of its loss; from ratio 10 on most of them give up the "
+            "smallest class (training error up to 2.6 %), and their rows merge earlier than the optimum's.",
         ),
         cases=cases,
         claims=CLAIMS,
