@@ -13,6 +13,7 @@ from jaxtyping import install_import_hook  # noqa: E402
 install_import_hook("caltrop", "beartype.beartype")
 
 import matplotlib  # noqa: E402
+import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
@@ -21,3 +22,9 @@ matplotlib.use("Agg")
 # timings never decide a test
 settings.register_profile("caltrop", deadline=None)
 settings.load_profile("caltrop")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: a long one that starts last keeps one process busy while others wait."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
